@@ -12,6 +12,9 @@ export const LONGEST = 4096;
 
 const FEED = 10;
 const decoder = new TextDecoder();
+// Control characters except tab, escape and carriage return.
+// eslint-disable-next-line no-control-regex
+const CONTROL = /[\x00-\x08\x0b\x0c\x0e-\x1a\x1c-\x1f\x7f]+/g;
 
 /** Whether a byte continues a character of UTF-8. @param {number} byte */
 const continues = (byte) => (byte & 0xc0) === 0x80;
@@ -69,8 +72,7 @@ export function pieces(bytes, start, begins) {
 function shown(bytes) {
   const text = decoder.decode(bytes).replace(/\r+$/, "");
   if (text.includes("\u001b")) return text;
-  const back = text.lastIndexOf("\r");
-  return back < 0 ? text : text.slice(back + 1);
+  return text.slice(text.lastIndexOf("\r") + 1).replace(CONTROL, "");
 }
 
 /**

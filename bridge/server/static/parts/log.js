@@ -37,15 +37,26 @@ export function LogView({ source, label, live, changed, line, href, onLine, wrap
   const view = state.window;
   const redraw = () => draw((before) => before + 1);
 
-  /** Do one thing at a time with the window, then draw it. @param {() => Promise<unknown>} work */
-  const change = async (work) => {
-    if (state.busy) return;
+  /**
+   * Do one thing at a time with the window, then draw it. What is wanted meanwhile is done afterwards, or not at all if
+   * it only adds rows.
+   * @param {() => Promise<unknown>} work
+   * @param {boolean} adds
+   */
+  const change = async (work, adds = false) => {
+    if (state.busy) {
+      if (!adds) state.next = work;
+      return;
+    }
     state.busy = true;
-    try {
-      await work();
-      setProblem("");
-    } catch (error) {
-      setProblem(sentence(error));
+    for (let now = /** @type {(() => Promise<unknown>) | null} */ (work); now; now = state.next) {
+      state.next = null;
+      try {
+        await now();
+        setProblem("");
+      } catch (error) {
+        setProblem(sentence(error));
+      }
     }
     state.busy = false;
     redraw();
@@ -80,9 +91,13 @@ export function LogView({ source, label, live, changed, line, href, onLine, wrap
 
   useEffect(() => {
     const more = () => {
-      if (!view.pieces.length) return change(() => view.openEnd());
+      if (!view.pieces.length) return change(() => view.openEnd(), true);
       state.hold(ground.current);
-      return change(() => view.after());
+      return change(() =>
+        view.after().then(async (added) => {
+          if (added && state.follow && !view.atEnd) await view.openEnd();
+        }),
+      );
     };
     if (changed && (state.follow || view.atEnd)) more();
     if (!live) return undefined;
@@ -113,17 +128,17 @@ export function LogView({ source, label, live, changed, line, href, onLine, wrap
     const way = element.scrollTop < NEAR && view.from > 0 ? "before" : left < NEAR && !view.atEnd ? "after" : null;
     if (!way) return;
     state.hold(element);
-    change(() => view[way]());
+    change(() => view[way](), true);
   };
 
-  /** @param {"next" | "before"} way @param {string} text @param {number} from @param {boolean} again */
+  /** @param {"next" | "before" | "near"} way @param {string} text @param {number} from @param {boolean} again */
   const search = async (way, text, from, again = true) => {
     const answer = await source.find(text, from).catch((error) => (setProblem(sentence(error)), null));
     if (!answer || text !== state.wanted) return;
-    const goal = answer[way];
+    const goal = way === "near" ? (answer.next ?? answer.before) : answer[way];
     // Behind the last find comes the first one, and before the first one the last.
     if (goal === null && answer.count && again) return void search(way, text, way === "next" ? 0 : view.size, false);
-    setFound({ ...answer, at: way === "next" ? answer.at + 1 : answer.at, place: goal });
+    setFound({ ...answer, at: goal !== null && goal === answer.next ? answer.at + 1 : answer.at, place: goal });
     if (goal !== null) await goTo(goal);
   };
   const step = (/** @type {"next" | "before"} */ way) =>
@@ -133,7 +148,7 @@ export function LogView({ source, label, live, changed, line, href, onLine, wrap
     setFound(null);
     if (!wanted) return undefined;
     const top = ground.current && topRow(ground.current);
-    const timer = setTimeout(() => search("next", wanted, Number(top?.dataset.at) || 0), TYPING_MS);
+    const timer = setTimeout(() => search("near", wanted, Number(top?.dataset.at) || 0), TYPING_MS);
     return () => clearTimeout(timer);
   }, [wanted]);
 
@@ -188,6 +203,8 @@ class State {
   constructor(source) {
     this.window = new LogWindow(source);
     this.busy = false;
+    /** @type {(() => Promise<unknown>) | null} */
+    this.next = null;
     this.follow = true;
     this.wanted = "";
     /** The place of the file that is to be in the middle of the screen. @type {number | null} */

@@ -20,6 +20,9 @@ import { aligned, LONGEST, pieces } from "../lib/log_lines.js";
 export const CHUNK = 65536;
 export const MOST = 2000;
 
+/** The rows that one read adds at most, so that those that are seen stay in the window. */
+const ADDED = MOST / 2;
+
 export class LogWindow {
   /** @param {LogSource} source */
   constructor(source) {
@@ -30,6 +33,8 @@ export class LogWindow {
     /** The number of the line of the first piece; null while it is not known. @type {number | null} */
     this.line = null;
     this.generation = 0;
+    /** Whether the server is asked for the number of a line. */
+    this.asking = false;
   }
 
   get from() {
@@ -49,7 +54,7 @@ export class LogWindow {
   async openEnd() {
     const generation = ++this.generation;
     const { bytes, size, from } = await this.source.tail(CHUNK);
-    if (generation === this.generation) this.#show(bytes, from, size);
+    if (generation === this.generation) this.#show(bytes, from, size, size);
   }
 
   /** Show the file around a place. @param {number} place */
@@ -57,7 +62,7 @@ export class LogWindow {
     const generation = ++this.generation;
     const from = Math.max(0, Math.floor(place) - CHUNK / 4);
     const { bytes, size } = await this.source.read(from, from + CHUNK);
-    if (generation === this.generation) this.#show(bytes, from, size);
+    if (generation === this.generation) this.#show(bytes, from, size, place);
   }
 
   /** Add the part before the window. Returns whether something was added. */
@@ -68,9 +73,9 @@ export class LogWindow {
     const { bytes } = await this.source.read(start, from);
     if (generation !== this.generation || from !== this.from) return false;
     const cut = aligned(bytes, start);
-    const added = pieces(cut.bytes, cut.start, cut.begins).slice(-MOST);
+    const added = pieces(cut.bytes, cut.start, cut.begins).slice(-ADDED);
     if (this.line !== null) this.line -= feeds(added);
-    this.pieces = [...added, ...this.pieces].slice(0, Math.max(MOST, added.length));
+    this.pieces = [...added, ...this.pieces].slice(0, MOST);
     return added.length > 0;
   }
 
@@ -90,7 +95,7 @@ export class LogWindow {
     this.size = size;
     if (start + bytes.length <= known) return false;
     const begins = open ? open.first : (last?.last ?? true);
-    const added = this.#whole(pieces(bytes, start, begins), start + bytes.length);
+    const added = this.#whole(pieces(bytes, start, begins), start + bytes.length).slice(0, ADDED);
     if (!added.length) return false;
     const kept = open ? this.pieces.slice(0, -1) : this.pieces;
     const dropped = Math.max(0, kept.length + added.length - MOST);
@@ -99,23 +104,38 @@ export class LogWindow {
     return true;
   }
 
-  /** Find the number of the first line if it is not known. Returns whether it is known now. */
+  /** Find the number of the first line if it is not known. Returns whether it is known now. @returns {Promise<boolean>} */
   async number() {
     const { generation, from } = this;
     if (this.line !== null) return true;
-    const line = await this.source.lineOf(from);
-    if (generation !== this.generation || line === null) return false;
-    this.line = this.from === from ? line : null;
-    return this.line !== null;
+    if (this.asking) return false;
+    this.asking = true;
+    let line = null;
+    try {
+      // The server counts the lines of a large log in parts. It goes on with each request.
+      while (line === null && generation === this.generation) line = await this.source.lineOf(from);
+    } finally {
+      this.asking = false;
+    }
+    if (generation !== this.generation || this.from !== from) return this.number();
+    this.line = line;
+    return true;
   }
 
-  /** @param {Uint8Array} bytes @param {number} start @param {number} size */
-  #show(bytes, start, size) {
+  /**
+   * Show bytes of the file: all rows, or those around a place.
+   * @param {Uint8Array} bytes
+   * @param {number} start
+   * @param {number} size
+   * @param {number} place
+   */
+  #show(bytes, start, size, place) {
     const cut = aligned(bytes, start);
     this.size = size;
-    this.pieces = this.#whole(pieces(cut.bytes, cut.start, cut.begins), start + bytes.length);
-    if (this.pieces.length > MOST)
-      this.pieces = start + bytes.length >= size ? this.pieces.slice(-MOST) : this.pieces.slice(0, MOST);
+    const found = this.#whole(pieces(cut.bytes, cut.start, cut.begins), start + bytes.length);
+    const at = found.findIndex((piece) => piece.end > place);
+    const first = Math.max(0, Math.min(at < 0 ? found.length : at - ADDED, found.length - MOST));
+    this.pieces = found.slice(first, first + MOST);
     this.line = this.from === 0 ? 1 : null;
   }
 
