@@ -18,6 +18,10 @@ from bridge.server.session import Session
 BODY_BYTES = 16 * 1024 * 1024
 """The greatest size of a request's body."""
 
+FORM_BYTES = 4_096
+"""The greatest size of the form with a code, which everyone on this computer may send."""
+
+CLOSE = {"Connection": "close"}
 BASE, API, SIGN_IN = "/portal", "/portal/api", "/portal/session"
 Role = Literal["reader", "writer", "admin"]
 
@@ -67,10 +71,12 @@ class Guard:
         """Return the answer to a request that must not pass, or None."""
         headers, path = scope["headers"], scope["path"]
         if not is_own_host(headers, self._hosts):
-            return PlainTextResponse("This server has no such host.\n", 400)
+            return PlainTextResponse("This server has no such host.\n", 400, CLOSE)
         if scope["method"] not in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"):
             return _error(NotAllowed("send", scope["method"], "the server does not know this method"), 405)
-        too_large = _checked_size(scope)
+        if not scope["state"].get("is_origin_form", True):
+            return PlainTextResponse("The target of a request must be a path.\n", 400, CLOSE)
+        too_large = _checked_size(scope, FORM_BYTES if path == SIGN_IN else BODY_BYTES)
         if too_large is not None:
             return too_large
         if path == SIGN_IN:  # it checks the code itself
@@ -121,13 +127,16 @@ class Guard:
         return RedirectResponse(target, 303, headers={"Set-Cookie": self._session.set_cookie(BASE)})
 
 
-def _checked_size(scope: Scope) -> Response | None:
+def _checked_size(scope: Scope, most: int) -> Response | None:
     lengths = values_of(scope["headers"], b"content-length")
     if values_of(scope["headers"], b"transfer-encoding"):
-        return _error(InvalidValue("Transfer-Encoding", "chunked", "must be absent: send a Content-Length"), 411)
-    if lengths and int(lengths[0]) > BODY_BYTES:
-        return _error(InvalidValue("Content-Length", int(lengths[0]), f"must be at most {BODY_BYTES}"), 413)
-    return None
+        answer = _error(InvalidValue("Transfer-Encoding", "chunked", "must be absent: send a Content-Length"), 411)
+    elif lengths and int(lengths[0]) > most:
+        answer = _error(InvalidValue("Content-Length", int(lengths[0]), f"must be at most {most}"), 413)
+    else:
+        return None
+    answer.headers.update(CLOSE)  # so that the body is not read
+    return answer
 
 
 def _address(headers: Any) -> str:

@@ -14,6 +14,7 @@ import uvicorn
 from bridge.errors import InvalidValue, StoreUnavailable
 from bridge.server.app import application
 from bridge.server.guard import BASE, Role
+from bridge.server.protocol import Protocol
 from bridge.server.session import Session
 from bridge.store.workspace_stores import WorkspaceStores
 
@@ -46,7 +47,7 @@ class PortalServer:
         self.session = Session(self.port)
         config = uvicorn.Config(
             application(stores, self.session, self.port, role),
-            http="httptools",
+            http=Protocol,
             loop="uvloop",
             ws="none",
             lifespan="on",
@@ -56,6 +57,7 @@ class PortalServer:
             proxy_headers=False,
             server_header=False,
             timeout_graceful_shutdown=3,
+            timeout_keep_alive=60,
         )
         self._server = _Server(config)
 
