@@ -29,7 +29,7 @@ export const Empty = ({ title, children, code }) =>
   html`<div class="empty">
     <p class="empty-title">${title}</p>
     ${children ? html`<p class="soft">${children}</p>` : null}
-    ${code ? html`<pre class="code-block"><code>${code}</code></pre>` : null}
+    ${code ? html`<pre class="code-block" tabindex="0"><code>${code}</code></pre>` : null}
   </div>`;
 
 /** A border around a page: an error inside it shows its sentence, and the header and the keys go on working. */
