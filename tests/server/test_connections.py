@@ -104,12 +104,16 @@ def test_the_user_of_a_connection_is_found() -> None:
             client.connect((address, listening.getsockname()[1]))
             accepted, peer = listening.accept()
             with accepted, pytest.MonkeyPatch.context() as patch:
+                own = (1, os.getuid())  # the state is "established"
+                assert peers.ask_kernel(peer, accepted.getsockname()) == own
+                assert peers.read_tables(peer, accepted.getsockname()) == own
                 assert not is_of_another_user(peer, accepted.getsockname())
                 patch.setattr(peers, "_is_own", lambda user: user != os.getuid())
                 assert is_of_another_user(peer, accepted.getsockname()), "it is in the table"
                 patch.undo()
                 client.close()
                 assert is_of_another_user(peer, accepted.getsockname()), "a closed connection has no user"
+    assert not is_of_another_user((HOST, 1), (HOST, 2)), "the connection is not known"
 
 
 @linux
