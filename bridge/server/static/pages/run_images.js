@@ -43,12 +43,13 @@ export function Images({ run, data, metrics, state, shell }) {
       >Logged images are shown here, over their steps.<//
     >`;
   const asked = state.value.other.step;
-  return html`<h2 class="visually-hidden">Images</h2><${Gallery}
-    albums=${albums}
-    step=${asked === undefined || asked === "" ? null : Number(asked)}
-    onStep=${(/** @type {number | null} */ step) => {
-      const { step: _, ...other } = state.value.other;
-      shell.change({ other: step === null ? other : { ...other, step: String(step) } }, "replace");
-    }}
-  />`;
+  return html`<h2 class="visually-hidden">Images</h2>
+    <${Gallery}
+      albums=${albums}
+      step=${asked === undefined || asked === "" ? null : Number(asked)}
+      onStep=${(/** @type {number | null} */ step) => {
+        const { step: _, ...other } = state.value.other;
+        shell.change({ other: step === null ? other : { ...other, step: String(step) } }, "replace");
+      }}
+    />`;
 }

@@ -85,7 +85,9 @@ export function Charts({ run, data, metrics, state, shell, by }) {
           large=${large}
           onLarge=${setLarge}
         />`;
-      if (groups.length === 1 && !name) return html`<h2 class="visually-hidden">Metrics</h2>${content}`;
+      if (groups.length === 1 && !name)
+        return html`<h2 class="visually-hidden">Metrics</h2>
+          ${content}`;
       return html`<section key=${name} class="metrics-section" aria-label=${name || "Without a prefix"}>
         <h2>
           <button

@@ -7,14 +7,22 @@ import { useEffect, useState } from "preact/hooks";
 const FORBIDDEN = {
   FORBID_TAGS: ["style", "form", "input", "button", "iframe", "video", "audio", "source", "svg", "math"],
   FORBID_ATTR: ["style", "srcset", "class", "id", "name"],
+  ALLOW_DATA_ATTR: false,
 };
+
+/**
+ * Attributes that the content policy refuses. DOMPurify removes them, but the browser has complained by then, so they
+ * lose their meaning before.
+ */
+const REFUSED = /([\s/"'])(on\w+|style)(?=\s*=)/gi;
 
 /** @type {Promise<(text: string) => string> | null} */
 let maker = null;
 
 /** Load the two libraries once. */
 function load() {
-  maker ??= Promise.all([import("marked"), import("dompurify")]).then(([{ marked }, { default: purify }]) => {
+  maker ??= Promise.all([import("marked"), import("dompurify")]).then(([{ Marked }, { default: purify }]) => {
+    const marked = new Marked({ renderer: { html: ({ text }) => text.replace(REFUSED, "$1data-$2") } });
     purify.addHook("afterSanitizeAttributes", (/** @type {Element} */ node) => {
       if (node.tagName === "A") node.setAttribute("rel", "noopener noreferrer");
       // An image of another host would tell that host who reads the note, and the content policy refuses it.

@@ -17,6 +17,7 @@ const MOST = 512 * 1024;
  *   `plain`: only the bytes can be read, not the file as a picture or page.
  */
 export function Preview({ path, size, url, load, plain = false }) {
+  if (size === 0) return html`<p class="soft preview-note">The file is empty.</p>`;
   const kind = kindOf(path);
   if (plain) return html`<${Bytes} key=${path} path=${path} kind=${kind} size=${size} load=${load} />`;
   if (kind === "image") return html`<div class="preview image"><img src=${url} alt=${path} /></div>`;
@@ -143,7 +144,7 @@ function Forms({ forms, at, onAt }) {
 export function JsonNode({ name, value, open = false }) {
   const [shown, setShown] = useState(open);
   const [most, setMost] = useState(100);
-  const label = name === undefined ? "" : html`<span class="json-name">${name}</span>`;
+  const label = name === undefined ? "" : html`<span class="json-name">${name}</span><span class="soft">${": "}</span>`;
   if (value === null || typeof value !== "object") {
     const kind = value === null ? "null" : typeof value;
     return html`<div class="json-leaf">
