@@ -19,7 +19,7 @@ from bridge.server.guard import API, BASE, SIGN_IN, Guard, Role
 from bridge.server.headers import page_policy
 from bridge.server.portal import portal
 from bridge.server.session import Session
-from bridge.server.static_files import StaticFiles
+from bridge.server.static_files import STYLES, StaticFiles
 from bridge.store.workspace_stores import WorkspaceStores
 
 FOREVER = "private, max-age=31536000, immutable"
@@ -107,7 +107,7 @@ class Page:
         text = Template((vendor.STATIC / "index.html").read_text(encoding="utf-8")).substitute(
             {name: html.escape(value) for name, value in values.items()},
             imports=imports,
-            styles="\n".join(f'<link rel="stylesheet" href="{static}/{path}">' for path in files.styles),
+            styles=f'<link rel="stylesheet" href="{static}/{STYLES}">',
             preloads="\n".join(f'<link rel="modulepreload" href="{static}/{path}">' for path in modules),
         )
         headers = {"Content-Security-Policy": page_policy(imports), "Cache-Control": "private, no-cache"}

@@ -1,4 +1,7 @@
-"""The page's own files and those of other projects, in memory, each compressed once."""
+"""The page's own files and those of other projects, in memory, each compressed once.
+
+Own scripts and style sheets are served without comments, and all style sheets as one file; see `bridge.server.compact`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bridge.server import vendor
+from bridge.server.compact import compact_script, compact_style
 
 TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -22,6 +26,13 @@ TYPES = {
 
 # `import … from "name"`, `export … from "name"` or `import "name"` where a statement begins, so not in a comment.
 _IMPORT = re.compile(r"""(?:^|(?<=[;}\n]))\s*(?:import|export)\b(?:[\w$*{},\s]*\bfrom\b)?\s*["']([^"'\n]+)["']""")
+
+
+STYLES = "styles.css"
+"""The name of the file with all style sheets."""
+
+FIRST_STYLES = ("vendor/uPlot.min.css", "tokens.css", "portal.css", "frame.css", "floating.css")
+"""The style sheets that stand before the others, in this order."""
 
 
 class StaticFile(NamedTuple):
@@ -43,7 +54,8 @@ class StaticFiles:
     def __init__(self, folder: Path = vendor.STATIC) -> None:
         self._folder = folder
         self._seen = _state(folder)
-        self.files = {path: _read(folder / path) for path in sorted(self._seen)}
+        self.files = {path: _read(folder, path) for path in sorted(self._seen)}
+        self.files[STYLES] = _file(STYLES, b"".join(self.files[path].content for path in self.styles))
         self.imports = {name: f"vendor/{file}" for name, file in vendor.imports(folder).items()}
         checksum = hashlib.sha256()
         for path, file in self.files.items():
@@ -58,10 +70,9 @@ class StaticFiles:
 
     @property
     def styles(self) -> list[str]:
-        """The style sheets, in the order in which the page needs them."""
-        own = [path for path in self.files if path.endswith(".css")]
-        first = ["vendor/uPlot.min.css", "tokens.css", "portal.css", "frame.css", "floating.css"]
-        return [*(path for path in first if path in own), *(path for path in own if path not in first)]
+        """The style sheets of which the file with all of them consists, in their order."""
+        own = [path for path in self.files if path.endswith(".css") and path != STYLES]
+        return [*(path for path in FIRST_STYLES if path in own), *(path for path in own if path not in FIRST_STYLES)]
 
     def modules(self, *entries: str) -> list[str]:
         """Return the paths of modules and of all modules that they import, each once, an importer before its imports.
@@ -104,6 +115,15 @@ def _state(folder: Path) -> dict[str, tuple[int, int]]:
     return found
 
 
-def _read(file: Path) -> StaticFile:
-    content = file.read_bytes()
-    return StaticFile(TYPES[file.suffix], content, gzip.compress(content, mtime=0))
+def _read(folder: Path, path: str) -> StaticFile:
+    content = (folder / path).read_bytes()
+    is_own = not path.startswith("vendor/")
+    if is_own and path.endswith(".js"):
+        content = compact_script(content.decode()).encode()
+    elif is_own and path.endswith(".css"):
+        content = compact_style(content.decode()).encode()
+    return _file(path, content)
+
+
+def _file(path: str, content: bytes) -> StaticFile:
+    return StaticFile(TYPES[Path(path).suffix], content, gzip.compress(content, mtime=0))
