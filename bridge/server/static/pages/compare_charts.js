@@ -1,6 +1,6 @@
 /** Charts of the metrics of the compared runs. */
 
-import { signal, useComputed } from "@preact/signals";
+import { computed, signal, useComputed } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { runColour } from "../lib/colour.js";
@@ -11,6 +11,7 @@ import { ChartSeries } from "./experiment_series.js";
 
 /** @typedef {import("./compare_data.js").Run} Run */
 
+const NO_GROUPS = computed(() => null);
 const [HEIGHT, BUCKETS, AT_ONCE] = [190, 500, 24];
 
 /** @param {{ runs: Run[], moved: { runs: Set<string> }, state: import("@preact/signals").Signal<import("../lib/state.js").State>, shell: import("../shell.js").Shell }} props */
@@ -26,22 +27,22 @@ export function Charts({ runs, moved, state, shell }) {
   const dark = shell.dark.value;
   const keys = useMemo(() => keysOf(runs), [runs]);
 
+  const byId = new Map(runs.map((run) => [run.id, run]));
+  /** @param {string} id */
+  const look = (id) => {
+    const run = byId.get(id);
+    return { name: run?.name ?? id, ...runColour(run?.number ?? 0, dark) };
+  };
   useEffect(() => {
-    const byId = new Map(runs.map((run) => [run.id, run]));
-    /** @param {string} id */
-    const look = (id) => {
-      const run = byId.get(id);
-      return { name: run?.name ?? id, ...runColour(run?.number ?? 0, dark) };
-    };
     series.setView({ lines: ids, look, x, range, buckets: BUCKETS, groups: null, band: "none", start: (id) => byId.get(id)?.start_time ?? NaN });
   }, [ids.join(), x, range?.join(), dark]);
   useEffect(() => {
     if (moved.runs.size) series.extend(moved.runs);
   }, [moved]);
 
-  /** @type {any} */
+  /** @type {import("./experiment_chart.js").ChartContext} */
   const context = {
-    series, state: state.value, theme: String(dark), model: { hover, shown },
+    series, state: state.value, theme: String(dark), model: { hover, shown, groups: NO_GROUPS, look },
     onZoom: (/** @type {number} */ low, /** @type {number} */ high) => high > low && shell.change({ range: [low, high] }),
     onReset: () => range && shell.change({ range: null }),
     onPick: (/** @type {string} */ run) => shell.go(shell.href({ page: "run", id: run })),

@@ -21,7 +21,7 @@ import { GROUPED_RUNS } from "./experiment_series.js";
  * What all charts share.
  * @typedef {object} ChartContext
  * @property {import("./experiment_series.js").ChartSeries} series
- * @property {import("./experiment_model.js").ExperimentModel} model
+ * @property {Pick<import("./experiment_model.js").ExperimentModel, "hover" | "shown" | "groups" | "look">} model
  * @property {import("../lib/state.js").State} state
  * @property {string} theme
  * @property {(low: number, high: number) => void} onZoom
