@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from controls import EDIT_NOTE, ERROR, NOTE_FIELD, RUN_TABS, SAVE_NOTE, TABS
 from playwright.sync_api import Browser, Page, expect
-from portal_site import PortalSite, portal_site, start
+from portal_site import PortalSite, Problems, portal_site, start
 
 from bridge import Experiment, Run, Workspace
 
@@ -210,7 +210,8 @@ def filed(site: PortalSite, tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run
 
 
-def test_files_have_previews(site: PortalSite, page: Page, filed: Run, shots: Path) -> None:
+def test_files_have_previews(site: PortalSite, page: Page, filed: Run, shots: Path, problems: Problems) -> None:
+    problems.accept("Blocked script execution")  # of the HTML file, as it should be
     visit(site, page, filed, "/files")
     tree = page.get_by_role("tree", name="Files")
     tree.get_by_role("treeitem", name=re.compile("^notes")).click()
@@ -254,6 +255,7 @@ def test_the_tree_of_files_is_used_by_keyboard(site: PortalSite, page: Page, fil
     folder.focus()
     page.keyboard.press("ArrowRight")
     expect(folder).to_have_attribute("aria-expanded", "true")
+    expect(tree.get_by_role("treeitem", name=re.compile("^empty.txt"))).to_be_visible()
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     expect(page.locator(".split-main h2").first).to_have_text("notes/empty.txt")
@@ -317,7 +319,7 @@ def test_nothing_can_be_edited_by_a_reader(workspace: Workspace, filed: Run, bro
         expect(page.get_by_role("textbox", name="Note")).to_have_count(0)
 
 
-def test_a_run_that_does_not_exist_is_named(site: PortalSite, page: Page, problems: object) -> None:
-    problems.accept("404")  # type: ignore[attr-defined]
+def test_a_run_that_does_not_exist_is_named(site: PortalSite, page: Page, problems: Problems) -> None:
+    problems.accept("404")
     page.goto(f"{site.address}runs/{'0' * 32}")
     expect(page.get_by_role("alert")).to_contain_text("0" * 32)
