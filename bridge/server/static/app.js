@@ -7,8 +7,8 @@ import { useEffect } from "preact/hooks";
 import { RUN_TABS } from "./lib/route.js";
 import { changeTheme, openShort, route, shell, state, theme } from "./navigation.js";
 import { Header } from "./parts/header.js";
-import { KeySheet, useKeys } from "./parts/keys.js";
-import { Palette } from "./parts/palette.js";
+import { useKeys } from "./parts/keys.js";
+import { Later } from "./parts/later.js";
 import { Boundary, Empty, Problem } from "./parts/problem.js";
 import { Toasts } from "./parts/toast.js";
 
@@ -22,6 +22,8 @@ const MODULES = /** @type {Record<string, () => Promise<{ default: (props: PageP
   compare: () => import("./pages/compare.js"),
   notes: () => import("./pages/notes.js"),
 });
+
+const PRELOAD_MS = 3000;
 
 const sheet = signal(/** @type {"" | "keys" | "palette"} */ (""));
 const loaded = signal(/** @type {{ key: string, content: any } | null} */ (null));
@@ -77,6 +79,8 @@ function pagesNear() {
   return [place("Runs of this experiment", { page: "experiment", id }), place("Notes", { page: "notes", id }), home];
 }
 
+const loadKeySheet = async () => (await import("./parts/key_sheet.js")).KeySheet;
+const loadPalette = async () => (await import("./parts/palette.js")).Palette;
 const close = () => (sheet.value = "");
 const openPalette = () => (sheet.value = "palette");
 
@@ -104,11 +108,15 @@ function App() {
     <${Header} shell=${shell} theme=${theme.value} onTheme=${changeTheme} onSheet=${onSheet} />
     <main id="page" tabindex="-1"><${Boundary} key=${loaded.value?.key}>${loaded.value?.content}<//></main>
     <${Toasts} />
-    ${sheet.value === "keys" ? html`<${KeySheet} onClose=${close} />` : null}
-    ${sheet.value === "palette" ? html`<${Palette} search=${findPlaces} pages=${pagesNear()} onClose=${close} />` : null}`;
+    ${sheet.value === "keys" ? html`<${Later} load=${loadKeySheet} onFail=${close} onClose=${close} />` : null}
+    ${sheet.value === "palette"
+      ? html`<${Later} load=${loadPalette} onFail=${close} search=${findPlaces} pages=${pagesNear()} onClose=${close} />`
+      : null}`;
 }
 
 effect(() => {
   load(route.value);
 });
 render(html`<${App} />`, document.getElementById("app") ?? document.body);
+// Once the page is there, so that the first press of Ctrl K or ? does not wait.
+setTimeout(() => Promise.all([loadPalette(), loadKeySheet()]).catch(console.info), PRELOAD_MS);

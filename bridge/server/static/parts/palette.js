@@ -4,7 +4,8 @@ import { html } from "htm/preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
 import { find } from "../lib/match.js";
 import { Dialog } from "./dialog.js";
-import { Caps, listKeys } from "./keys.js";
+import { Caps } from "./key_sheet.js";
+import { listKeys } from "./keys.js";
 import { SearchList } from "./search_list.js";
 
 /** @typedef {import("./search_list.js").Row} Row */
