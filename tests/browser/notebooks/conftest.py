@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from notebook_servers import notebook_environment
 from playwright.sync_api import Browser, Page
 from widget_host import WidgetHost
 
 from bridge import Experiment, Workspace
 
 MakeHost = Callable[..., WidgetHost]
+
+_environment: list[Future[Path]] = []
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Install the environment with JupyterLab and marimo while other tests run, if a test needs it."""
+    wanted = any("notebooks" in getattr(item, "fixturenames", ()) for item in session.items)
+    if wanted and not session.config.option.collectonly and not _environment:
+        pool = ThreadPoolExecutor(1)
+        _environment.append(pool.submit(notebook_environment))
+        pool.shutdown(wait=False)
+
+
+@pytest.fixture(scope="session")
+def notebooks() -> Path:
+    """The folder of the commands of JupyterLab and marimo."""
+    return _environment[0].result() if _environment else notebook_environment()
 
 
 @pytest.fixture
