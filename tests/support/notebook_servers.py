@@ -73,8 +73,7 @@ def marimo(file: Path) -> Iterator[str]:
     """Yield the address of a marimo server that runs a notebook as an app."""
     port = free_port()
     command = [
-        notebook_environment() / "marimo", "--yes", "run", file, "--headless", "--no-token", f"--port={port}",
-        "--skip-update-check",
+        notebook_environment() / "marimo", "--yes", "run", file, "--headless", "--no-token", f"--port={port}"
     ]  # fmt: skip
     places = {name: str(file.parent / "marimo") for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")}
     with _server(command, file.parent, places, f"http://127.0.0.1:{port}/health"):

@@ -33,8 +33,8 @@ export function Head({ connection, contents, now, look, setLog, setSmoothing, ha
           <strong class="cut" title=${run.name}>${run.name}</strong>
           <span class="soft cut">${experiment}</span>
           <span class="soft nowrap">${run.status}, ${elapsed(run, now)}</span>`
-      : html`<strong class="cut">${experiment || "Runs"}</strong>
-          <span class="soft nowrap">${plural(total, "run")}${open ? ", running" : ""}</span>`}
+      : html`<strong class="cut">${experiment || plural(total, "run")}</strong>
+          <span class="soft nowrap">${[experiment && plural(total, "run"), open && "running"].filter(Boolean).join(", ")}</span>`}
     <span class="grow"></span>
     ${connection.range.value
       ? html`<button class="button small" onClick=${() => zoom(connection, null)}>Reset zoom</button>`

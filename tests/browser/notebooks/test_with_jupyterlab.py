@@ -175,6 +175,7 @@ def test_the_view_follows_the_theme_of_jupyterlab(lab: Lab, shots: Path) -> None
     expect(element).to_have_attribute("data-theme", "light")
     lab.page.evaluate("jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Dark' })")
     expect(element).to_have_attribute("data-theme", "dark")
+    expect(lab.page.locator("#jupyterlab-splash")).to_have_count(0)
     lab.page.screenshot(path=shots / "notebook_jupyterlab_dark.png")
     lab.page.evaluate("jupyterapp.commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' })")
     expect(element).to_have_attribute("data-theme", "light")
