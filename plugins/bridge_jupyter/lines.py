@@ -29,11 +29,17 @@ STYLE = (
 
 
 class Line(NamedTuple):
-    """A line of one run: its x and y in order, and the range of x of its chart. NaN and ±inf in y interrupt it."""
+    """A line of one run: its x and y in order. NaN and ±inf in y interrupt it.
+
+    `low` and `high` are the least and the greatest value in each bucket, and `y` the mean; for points they are equal.
+    `first` and `last` are the range of x of the chart.
+    """
 
     number: int
     x: Sequence[float]
     y: Sequence[float]
+    low: Sequence[float]
+    high: Sequence[float]
     first: float
     last: float
 
@@ -41,17 +47,19 @@ class Line(NamedTuple):
 def line_of(series: SampledSeries, number: int) -> Line:
     """Return the points of a series, or the means of its buckets, as a line of the run with this number."""
     ends = float(series.edges[0]), float(series.edges[-1])
-    if series.buckets is None:
+    if (buckets := series.buckets) is None:
         assert series.x is not None and series.values is not None
-        return Line(number, series.x.tolist(), series.values.tolist(), *ends)
+        values = series.values.tolist()
+        return Line(number, series.x.tolist(), values, values, values, *ends)
     middles = (series.edges[:-1] + series.edges[1:]) / 2
-    filled = series.buckets.count > 0
-    return Line(number, middles[filled].tolist(), series.buckets.mean[filled].tolist(), *ends)
+    filled = buckets.count > 0
+    columns = (middles, buckets.mean, buckets.minimum, buckets.maximum)
+    return Line(number, *(column[filled].tolist() for column in columns), *ends)
 
 
 def chart_svg(title: str, lines: Sequence[Line], left: float, top: float) -> str:
     """Return a group of SVG elements: a chart with its title, its bounds and its lines, at a position."""
-    ys = [y for line in lines for y in line.y if math.isfinite(y)]
+    ys = [y for line in lines for column in (line.low, line.high) for y in column if math.isfinite(y)]
     if not ys:
         return ""
     bounds = _Bounds(min(line.first for line in lines), max(line.last for line in lines), min(ys), max(ys))
@@ -89,7 +97,10 @@ class _Bounds(NamedTuple):
 
 
 def _line_svg(line: Line, bounds: _Bounds) -> str:
-    """Return a path. A single point between two gaps is drawn as a dot, because a path of one point is invisible."""
+    """Return a path, and below it the band of the buckets.
+
+    A single point between two gaps is drawn as a dot, because a path of one point is invisible.
+    """
     parts: list[list[str]] = [[]]
     for x, y in zip(line.x, line.y, strict=True):
         if math.isfinite(x) and math.isfinite(y):
@@ -98,7 +109,17 @@ def _line_svg(line: Line, bounds: _Bounds) -> str:
             parts.append([])
     path = "".join(f"M{'L'.join(part)}" if len(part) > 1 else f"M{part[0]}h.01" for part in parts if part)
     dot = ' stroke-width="4" stroke-linecap="round"' if all(len(part) < 2 for part in parts) else ""
-    return f'<path class="c{line.number % len(LIGHT)}"{dot} d="{path}"/>' if path else ""
+    colour = f"c{line.number % len(LIGHT)}"
+    band = _band_svg(line, bounds, colour) if line.low is not line.high else ""
+    return f'{band}<path class="{colour}"{dot} d="{path}"/>' if path else ""
+
+
+def _band_svg(line: Line, bounds: _Bounds, colour: str) -> str:
+    """Return the lines from the least to the greatest value of each bucket as one wide, pale path."""
+    width = (WIDTH - LEFT - RIGHT) / max(len(line.x), 1)
+    ranges = zip(line.x, line.low, line.high, strict=True)
+    parts = [f"M{bounds.place(x, low)}L{bounds.place(x, high)}" for x, low, high in ranges if math.isfinite(high - low)]
+    return f'<path class="{colour}" stroke-opacity=".25" style="stroke-width:{width:.1f}" d="{"".join(parts)}"/>'
 
 
 def _cut(text: str, length: int) -> str:

@@ -85,7 +85,6 @@ def _title(subject: Subject, contents: dict[str, Any]) -> str:
         f"{SIGNS.get(run['status'], '◌')} {run['status']}",
         duration_text(run["start"], run["end"] if run["status"] in TERMINAL_STATUSES else None, now),
         *([] if run["status"] in TERMINAL_STATUSES else [saved]),
-        f"<code>{html.escape(contents['link'])}</code>",
     ]
     error = f"<p>{html.escape(run['error'])}</p>" if run["error"] else ""
     return f"<p>{' · '.join(part for part in parts if part)}</p>{error}"

@@ -51,6 +51,13 @@ def test_the_lines_go_through_the_logged_points(experiment: Experiment) -> None:
     assert paths[1].count("M") == 2
 
 
+def test_the_extremes_of_a_long_series_are_in_the_picture(experiment: Experiment) -> None:
+    with experiment.start_logging(snapshot_directory=None) as run:
+        run.log_list("long", [7.0 if at == 777 else 0.5 for at in range(2000)])
+    texts = [text.text for text in charts(picture(run)).iter(f"{SVG}text")]
+    assert {"7", "0.5"} <= set(texts)
+
+
 def test_children_are_a_table(run: Run) -> None:
     run.child_run("first").fail("no disk")
     html = picture(run)

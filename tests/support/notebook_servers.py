@@ -33,7 +33,7 @@ def notebook_environment() -> Path:
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         here = folder / "lib" / version / "site-packages" / "packages_of_the_tests.pth"
         here.write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
-        install = [folder / "bin" / "python", "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
+        install = [str(folder / "bin" / "python"), "-m", "pip", "install", "-qq", "--disable-pip-version-check"]
         subprocess.run([*install, "--no-compile", *PACKAGES], check=True)
         ready.write_text(wanted, encoding="utf-8")
     return folder / "bin"

@@ -52,7 +52,16 @@ DRAWN = """
 })
 """
 
-THEMES = {"light": "background: #ffffff; color: #000", "dark": "background: #1e1e1e; color: #ddd"}
+THEMES = {
+    "light": "background: #ffffff",
+    "dark": "background: #1e1e1e",
+    "vscode-light": "",
+    "vscode-dark": "",
+    "vscode-high-contrast": "",
+    "oklch-light": "background: oklch(0.99 0 0)",
+    "oklch-dark": "background: oklch(0.2 0 0)",
+}
+"""The styles of the page's body by its class. A host names its theme with a class, or has a ground of some colour."""
 
 
 class WidgetHost:
@@ -106,7 +115,7 @@ class WidgetHost:
     def set_theme(self, theme: str) -> None:
         """Change the theme of the page."""
         self.page.evaluate(
-            "([name, style]) => { document.body.className = `vscode-${name}`; document.body.style = style }",
+            "([name, style]) => { document.body.className = name; document.body.style = style }",
             [theme, THEMES[theme]],
         )
 

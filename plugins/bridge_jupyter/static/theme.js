@@ -1,10 +1,21 @@
 /** The theme of the notebook. Each kind of notebook names it differently, so the colour of its ground decides. */
 
-/** @param {Element | null} element @returns {number[] | null} Red, green and blue of the ground behind an element. */
+const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+
+/** Return red, green, blue and opacity of a colour, from 0 to 255, in whatever form it is written. @param {string} colour */
+function parts(colour) {
+  if (!pixel) return [255, 255, 255, 0];
+  pixel.clearRect(0, 0, 1, 1);
+  pixel.fillStyle = colour;
+  pixel.fillRect(0, 0, 1, 1);
+  return pixel.getImageData(0, 0, 1, 1).data;
+}
+
+/** Return the colour of the ground behind an element; null if all is transparent. @param {Element | null} element */
 function ground(element) {
   for (let one = element; one; one = one.parentElement ?? /** @type {any} */ (one.getRootNode()).host ?? null) {
-    const parts = getComputedStyle(one).backgroundColor.match(/[\d.]+/g)?.map(Number) ?? [];
-    if (parts.length === 3 || parts[3] > 0.5) return parts;
+    const colour = parts(getComputedStyle(one).backgroundColor);
+    if (colour[3] > 128) return colour;
   }
   return null;
 }
@@ -12,8 +23,11 @@ function ground(element) {
 /** Return whether the ground of the notebook behind an element is dark. @param {Element} element */
 export function isDark(element) {
   const colour = ground(element.parentElement ?? element);
-  if (!colour) return getComputedStyle(document.documentElement).colorScheme.startsWith("dark");
-  return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 128;
+  if (colour) return 0.299 * colour[0] + 0.587 * colour[1] + 0.114 * colour[2] < 128;
+  const { documentElement: root, body } = document;
+  const names = [root.className, body.className, root.getAttribute("theme"), ...Object.values(root.dataset)].join(" ");
+  if (/dark|light|vscode-high-contrast/.test(names)) return !/light/.test(names);
+  return getComputedStyle(root).colorScheme.startsWith("dark");
 }
 
 /**

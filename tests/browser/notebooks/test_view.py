@@ -111,6 +111,13 @@ def test_the_theme_of_the_notebook_decides(run: Run, host: MakeHost, shots: Path
     assert colours == ["rgb(255, 255, 255)", "rgb(22, 27, 33)"]
 
 
+def test_the_theme_of_every_kind_of_notebook_is_recognised(run: Run, host: MakeHost) -> None:
+    shown = host(run)
+    for name in ("vscode-dark", "vscode-light", "oklch-dark", "oklch-light", "vscode-high-contrast"):
+        shown.set_theme(name)
+        expect(shown.element).to_have_attribute("data-theme", "light" if "light" in name else "dark")
+
+
 def test_an_experiment_is_a_table_and_charts_of_its_runs(experiment: Experiment, host: MakeHost, shots: Path) -> None:
     for number in range(6):
         with experiment.start_logging(snapshot_directory=None, display_name=f"run-{number}") as run:

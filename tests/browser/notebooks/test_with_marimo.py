@@ -68,6 +68,7 @@ def test_a_run_and_an_experiment_are_live(
         assert plot.evaluate("({ plot }) => [...plot.lines[0].y.slice(0, plot.lines[0].n)]") == [3.0, 2.0, 1.0]
         run.complete()
         expect(first).to_contain_text("Completed")
+        expect(page.locator(".runbridge-view").first).to_have_attribute("data-theme", "light")
         page.screenshot(path=shots / "notebook_marimo.png")
         context.close()
     ours = ("runbridge", "bridge", "unpkg", "jsdelivr", "esm.sh")
