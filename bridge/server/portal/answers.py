@@ -35,7 +35,7 @@ def json_answer(ask: Ask, value: Any, status: int = 200) -> Response:
 
 def frame_answer(frame: Frame) -> Response:
     """Return an answer with a frame."""
-    return Response(frame.to_bytes(), headers=PRIVATE, media_type=MEDIA_TYPE)
+    return Response(frame.to_buffer(), headers=PRIVATE, media_type=MEDIA_TYPE)
 
 
 def error_answer(error: BridgeError) -> Response:

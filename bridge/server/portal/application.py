@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import anyio
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -11,15 +10,15 @@ from starlette.routing import Route
 from bridge.errors import NotFound
 from bridge.server.portal.answers import error_answer
 from bridge.server.portal.routes import TABLE
-from bridge.server.portal.serve import THREADS, endpoint
+from bridge.server.portal.serve import endpoint
 from bridge.server.portal.served import Served
 from bridge.store.workspace_stores import WorkspaceStores
 
 
 def application_of(stores: WorkspaceStores) -> Starlette:
     """Return the application; see `bridge.server.portal.portal`."""
-    served, limiter = Served(stores), anyio.CapacityLimiter(THREADS)
-    routes = [Route(entry.path, endpoint(entry, served, limiter), methods=[entry.method]) for entry in TABLE]
+    served = Served(stores)
+    routes = [Route(entry.path, endpoint(entry, served), methods=[entry.method]) for entry in TABLE]
     for route in routes:
         (route.methods or set()).discard("HEAD")  # Starlette would make the whole answer and drop it
     application = Starlette(routes=routes, exception_handlers={404: _not_found, 405: _not_found})

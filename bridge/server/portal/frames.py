@@ -35,7 +35,7 @@ class Frame:
 
     def __init__(self, **facts: Any) -> None:
         self.facts = facts
-        self._columns: list[tuple[dict[str, Any], Array]] = []
+        self._columns: list[tuple[dict[str, Any], list[Array]]] = []
 
     def add(self, name: str, type: str, values: Array | Sequence[float]) -> None:
         """Append a column of numbers.
@@ -45,47 +45,55 @@ class Frame:
             type: a key of `TYPES`. The values are converted to it.
             values: the values, in one dimension.
         """
-        array = numpy.ascontiguousarray(values, dtype=TYPES[type])
-        self._columns.append(({"name": name, "n": len(array), "t": type}, array))
+        self.add_joined(name, type, [numpy.asarray(values)])
+
+    def add_joined(self, name: str, type: str, parts: Sequence[Array]) -> None:
+        """Append a column of the numbers of several arrays. They are copied only once, when the frame is written."""
+        about = {"name": name, "n": sum(map(len, parts)), "t": type}
+        self._columns.append((about, [part for part in parts if len(part)]))
 
     def add_texts(self, name: str, codes: Array | Sequence[int], words: Iterable[str | None]) -> None:
         """Append a column of texts: the index of each text in `words`."""
         self.add(name, "u4", codes)
         self._columns[-1][0]["words"] = list(words)
 
-    def pieces(self) -> list[bytes]:
-        """Return the bytes of the frame, in several pieces."""
-        head = self._head()
-        pieces = [len(head).to_bytes(LENGTH_BYTES, "little"), head, _zeros(LENGTH_BYTES + len(head))]
-        for _, array in self._columns:
-            pieces += [array.tobytes(), _zeros(array.nbytes)]
-        return pieces
-
     def to_bytes(self) -> bytes:
-        """Return the bytes of the frame."""
-        return b"".join(self.pieces())
+        """Return the frame."""
+        return bytes(self.to_buffer())
 
-    def _head(self) -> bytes:
-        """Return the head. It contains the offsets of the columns, which depend on its own length."""
+    def to_buffer(self) -> memoryview:
+        """Return the frame without a further copy."""
+        head, size = self._head()
+        frame = bytearray(size)
+        frame[:LENGTH_BYTES] = len(head).to_bytes(LENGTH_BYTES, "little")
+        frame[LENGTH_BYTES : LENGTH_BYTES + len(head)] = head
+        for about, parts in self._columns:
+            if parts:
+                column = numpy.frombuffer(frame, TYPES[about["t"]], about["n"], about["at"])
+                numpy.concatenate(parts, out=column, casting="unsafe")
+        return memoryview(frame)
+
+    def _head(self) -> tuple[bytes, int]:
+        """Return the head, and the size of the frame. The head contains offsets, which depend on its own length."""
         start = 0
         while True:
             at = start
-            for about, array in self._columns:
+            for about, _ in self._columns:
                 about["at"] = at
-                at += _padded(array.nbytes)
+                at += _padded(about["n"] * numpy.dtype(TYPES[about["t"]]).itemsize)
             head = _json({"columns": [about for about, _ in self._columns], **self.facts})
             needed = _padded(LENGTH_BYTES + len(head))
             if needed == start:
-                return head
+                return head, at
             # The offsets may have more digits now. A start that is larger than needed cannot occur, because a longer
             # start never makes the head shorter.
             start = needed
 
 
-def read_frame(frame: bytes) -> tuple[dict[str, Any], Mapping[str, Array]]:
+def read_frame(frame: bytes | memoryview) -> tuple[dict[str, Any], Mapping[str, Array]]:
     """Return the head of a frame, and its columns by name. The columns share the memory of the frame."""
     length = int.from_bytes(frame[:LENGTH_BYTES], "little")
-    head = json.loads(frame[LENGTH_BYTES : LENGTH_BYTES + length])
+    head = json.loads(bytes(frame[LENGTH_BYTES : LENGTH_BYTES + length]))
     return head, {
         about["name"]: numpy.frombuffer(frame, TYPES[about["t"]], about["n"], about["at"]) for about in head["columns"]
     }
@@ -99,10 +107,6 @@ def texts_of(head: Mapping[str, Any], columns: Mapping[str, Array], name: str) -
 
 def _padded(size: int) -> int:
     return -(-size // ALIGNMENT) * ALIGNMENT
-
-
-def _zeros(size: int) -> bytes:
-    return bytes(_padded(size) - size)
 
 
 def _json(value: Any) -> bytes:

@@ -6,10 +6,9 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import anyio
-import anyio.to_thread
 from starlette.responses import Response, StreamingResponse
 
 from bridge.errors import StoreUnavailable
@@ -115,6 +114,7 @@ class Watcher:
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
         self._seen, self._is_new = "", False
+        self._thread = ThreadPoolExecutor(1, "portal-changes")
 
     @property
     def is_watching(self) -> bool:
@@ -142,7 +142,7 @@ class Watcher:
             self._task = None
 
     async def _watch(self) -> None:
-        limiter = anyio.CapacityLimiter(1)
+        loop = asyncio.get_running_loop()
         while True:
             pause = TICK_SECONDS
             listeners = list(self._listeners)
@@ -150,7 +150,7 @@ class Watcher:
             if self._is_new:  # the cursor of a new listener may be older than the last look
                 self._seen, self._is_new = "", False
             try:
-                found = await anyio.to_thread.run_sync(self._look, asked, limiter=limiter)
+                found = await loop.run_in_executor(self._thread, self._look, asked)
             except Exception as error:
                 logger.warning("Changes of the workspace cannot be read: %s", error)
                 found, pause = {}, PAUSE_SECONDS

@@ -39,6 +39,7 @@ class Entry(NamedTuple):
     handler: Handler
     needs: Role = "reader"
     is_tagged: bool = False
+    is_of_files: bool = False
 
 
 TABLE: tuple[Entry, ...] = (
@@ -46,7 +47,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("GET", "/search", get_search),
     Entry("GET", "/check", get_check),
     Entry("GET", "/changes", get_changes),
-    Entry("GET", "/compare", get_compare, is_tagged=True),
+    Entry("GET", "/compare", get_compare, is_tagged=True, is_of_files=True),
     Entry("GET", "/experiments/{experiment}", get_experiment, is_tagged=True),
     Entry("PATCH", "/experiments/{experiment}", patch_experiment, "writer"),
     Entry("GET", "/experiments/{experiment}/table", get_table, is_tagged=True),
@@ -69,12 +70,12 @@ TABLE: tuple[Entry, ...] = (
     Entry("GET", "/runs/{run}", get_run),
     Entry("GET", "/runs/{run}/metrics", get_metrics, is_tagged=True),
     Entry("GET", "/runs/{run}/values/{key:path}", get_values, is_tagged=True),
-    Entry("GET", "/runs/{run}/files", get_files, is_tagged=True),
-    Entry("GET", "/runs/{run}/files/{path:path}", get_file),
-    Entry("GET", "/runs/{run}/zip", get_zip),
-    Entry("GET", "/runs/{run}/logs", get_logs),
-    Entry("GET", "/runs/{run}/logs/{path:path}/search", get_log_search),
-    Entry("GET", "/runs/{run}/logs/{path:path}", get_log),
-    Entry("GET", "/runs/{run}/source", get_source, is_tagged=True),
-    Entry("GET", "/runs/{run}/source/difference", get_difference, is_tagged=True),
+    Entry("GET", "/runs/{run}/files", get_files, is_tagged=True, is_of_files=True),
+    Entry("GET", "/runs/{run}/files/{path:path}", get_file, is_of_files=True),
+    Entry("GET", "/runs/{run}/zip", get_zip, is_of_files=True),
+    Entry("GET", "/runs/{run}/logs", get_logs, is_of_files=True),
+    Entry("GET", "/runs/{run}/logs/{path:path}/search", get_log_search, is_of_files=True),
+    Entry("GET", "/runs/{run}/logs/{path:path}", get_log, is_of_files=True),
+    Entry("GET", "/runs/{run}/source", get_source, is_tagged=True, is_of_files=True),
+    Entry("GET", "/runs/{run}/source/difference", get_difference, is_tagged=True, is_of_files=True),
 )

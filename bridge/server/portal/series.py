@@ -57,7 +57,7 @@ def series_frame(found: Sequence[SampledSeries], keys: Sequence[str], cursor: st
     starts = numpy.cumsum([0, *(len(edges[key]) if key in edges else 0 for key in keys)])
     places = [[int(at), len(edges[key])] if key in edges else None for at, key in zip(starts, keys, strict=False)]
     frame = Frame(runs=names, keys=list(keys), edges=places, cursor=cursor)
-    frame.add("edges", "f8", _joined([edges[key] for key in keys if key in edges]))
+    frame.add_joined("edges", "f8", [edges[key] for key in keys if key in edges])
     frame.add("run", "u4", [name_codes[one.name] for one in found])
     frame.add("key", "u4", [key_codes[one.key] for one in found])
     frame.add("exact", "u1", [one.buckets is None for one in found])
@@ -117,23 +117,23 @@ def _tail_frame(found: Sequence[tuple[str, str, SeriesRecord]], cursor: str) -> 
     )
     frame.add("at", "u4", numpy.cumsum(sizes) - sizes)
     frame.add("n", "u4", sizes)
-    frame.add("position", "f8", _joined([record.positions for record in records]))
-    frame.add("step", "f8", _joined([record.steps for record in records]))
-    frame.add("timestamp", "f8", _joined([record.timestamps for record in records]))
-    frame.add("values", "f8", _joined([record.numbers for record in records if record.numbers is not None]))
+    frame.add_joined("position", "f8", [record.positions for record in records])
+    frame.add_joined("step", "f8", [record.steps for record in records])
+    frame.add_joined("timestamp", "f8", [record.timestamps for record in records])
+    frame.add_joined("values", "f8", [record.numbers for record in records if record.numbers is not None])
     return frame
 
 
 def _add_points(frame: Frame, found: Sequence[SampledSeries]) -> None:
     exact = [one for one in found if one.buckets is None]
-    frame.add("x", "f8", _joined([one.x for one in exact if one.x is not None]))
-    frame.add("values", "f8", _joined([one.values for one in exact if one.values is not None]))
+    frame.add_joined("x", "f8", [one.x for one in exact if one.x is not None])
+    frame.add_joined("values", "f8", [one.values for one in exact if one.values is not None])
     buckets = [one.buckets for one in found if one.buckets is not None]
-    frame.add("count", "u4", _joined([one.count for one in buckets]))
+    frame.add_joined("count", "u4", [one.count for one in buckets])
     for name in BUCKETS:
         columns = [column for one in buckets if (column := getattr(one, name)) is not None]
         if columns:
-            frame.add(name, "f8", _joined(columns))
+            frame.add_joined(name, "f8", columns)
 
 
 def _starts(sizes: Array, exact: Array) -> Array:
@@ -142,10 +142,6 @@ def _starts(sizes: Array, exact: Array) -> Array:
     for form in (exact, ~exact):
         starts[form] = numpy.cumsum(sizes[form]) - sizes[form]
     return starts
-
-
-def _joined(arrays: Sequence[Any]) -> Array:
-    return numpy.concatenate(arrays) if len(arrays) else numpy.empty(0)
 
 
 def texts(asked: Mapping[str, Any], name: str, most: int) -> list[str]:

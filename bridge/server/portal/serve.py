@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
-from functools import cache, partial
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-import anyio
-import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -22,20 +21,18 @@ from bridge.server.portal.served import Served
 logger = logging.getLogger("bridge")
 
 RANKS: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
-THREADS = 3
-"""The greatest number of handlers that run at the same time."""
-
 BODY_BYTES = 16 << 20
 
 
-def endpoint(entry: Entry, served: Served, limiter: anyio.CapacityLimiter) -> Callable[[Request], Awaitable[Response]]:
+def endpoint(entry: Entry, served: Served) -> Callable[[Request], Awaitable[Response]]:
     """Return the function that answers requests to a route."""
+    threads = served.file_threads if entry.is_of_files else served.read_threads
 
     async def answer(request: Request) -> Response:
         try:
             role = _allowed(entry, request)
             ask = Ask(served, role, request.path_params, request.query_params, request.headers, await _body(request))
-            return await anyio.to_thread.run_sync(partial(_answer, entry, ask), limiter=limiter)
+            return await asyncio.get_running_loop().run_in_executor(threads, _answer, entry, ask)
         except BridgeError as error:
             return error_answer(error)
         except ClientDisconnect:
