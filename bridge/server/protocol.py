@@ -15,7 +15,7 @@ HEAD_BYTES = 1024 * 1024
 """The greatest size of a request's first line and headers."""
 
 HEAD_SECONDS = 20.0
-"""A connection that has sent no complete head after so many seconds is closed."""
+"""A connection without a complete head of a request is closed after this time."""
 
 
 class Protocol(HttpToolsProtocol):
