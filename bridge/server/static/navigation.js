@@ -18,6 +18,8 @@ const role = /** @type {Role} */ (page.dataset.role ?? "reader");
 /** The path of the shown page, which a short address does not contain. */
 let path = location.pathname;
 let storing = 0;
+/** The name of the view whose state is `saved`. */
+let savedName = "";
 
 /** Return the text of the state in the address: behind `?`, or behind `#?` if it is long. */
 const addressSearch = () => (location.hash.startsWith("#?") ? location.hash.slice(2) : location.search.slice(1));
@@ -34,6 +36,9 @@ const systemDark = signal(DARK_SYSTEM.matches);
 export const theme = signal(state.value.theme || localStorage.getItem(THEME_KEY) || "");
 const dark = computed(() => (theme.value ? theme.value === "dark" : systemDark.value));
 
+/** Return the state over which an address with a view contains changes. @param {string} view @returns {import("./lib/state.js").State} */
+const baseOf = (view) => ({ ...(view && view === savedName ? saved.peek() : DEFAULT), view: "" });
+
 /** @type {Shell} */
 export const shell = {
   base,
@@ -44,9 +49,8 @@ export const shell = {
   dark,
   saved,
   change(patch, how = "push") {
-    const next = { ...state.peek(), ...patch };
-    const search = print(next, { ...saved.peek(), view: "" });
-    const before = print(state.peek(), { ...saved.peek(), view: "" });
+    const [old, next] = [state.peek(), { ...state.peek(), ...patch }];
+    const [before, search] = [print(old, baseOf(old.view)), print(next, baseOf(next.view))];
     state.value = next;
     if (search === before) return;
     history[how === "push" ? "pushState" : "replaceState"](null, "", addressOf(path, search));
@@ -95,10 +99,10 @@ function show(to, search) {
   const { page: name, id, tab } = route.peek();
   path = to;
   if (next.page !== name || next.id !== id) {
-    saved.value = DEFAULT;
     shell.live.value = "";
+    savedName = "";
   }
-  state.value = parse(search, { ...saved.peek(), view: "" });
+  state.value = parse(search, baseOf(parse(search).view));
   if (next.page !== name || next.id !== id || next.tab !== tab) route.value = next;
 }
 
@@ -137,7 +141,9 @@ effect(() => {
 });
 effect(() => {
   // The saved view arrived: what the address contains are changes over it.
-  if (saved.value !== DEFAULT) state.value = parse(addressSearch(), { ...saved.value, view: "" });
+  if (saved.value === DEFAULT) return;
+  savedName = parse(addressSearch()).view;
+  state.value = parse(addressSearch(), baseOf(savedName));
 });
 DARK_SYSTEM.addEventListener("change", (event) => (systemDark.value = event.matches));
 addEventListener("popstate", readAddress);

@@ -77,6 +77,26 @@ def test_a_long_state_gets_a_short_address_that_shows_the_same(
     assert page.url == address
 
 
+def test_an_address_with_a_view_contains_the_changes_over_it(page: Page, site: PortalSite, ids: dict[str, str]) -> None:
+    path = f"/experiments/{ids['experiment']}/views/smoothed"
+    assert site.ask("PUT", path, {"state": "smooth=0.5&x=time&y=log"})[0] == 200
+    log = page.get_by_role("button", name="log y")
+    open_page(page, site, f"experiments/{ids['experiment']}?x=relative&view=smoothed", "digits")
+    expect(log).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("combobox", name="Horizontal axis")).to_have_value("relative")
+    log.click()
+    expect(page).to_have_url(re.compile(r"\?view=smoothed&x=relative&y=linear$"))
+    page.reload()
+    expect(log).to_have_attribute("aria-pressed", "false")
+    page.evaluate("() => document.querySelector('.tabs a').click()")  # the tab Runs: its address has no view
+    expect(page).to_have_url(re.compile(r"/experiments/\d+$"))
+    expect(page.get_by_role("combobox", name="Horizontal axis")).to_have_value("step")
+    page.go_back()
+    expect(page.get_by_role("combobox", name="Horizontal axis")).to_have_value("relative")
+    expect(log).to_have_attribute("aria-pressed", "false")
+    assert site.ask("DELETE", path)[0] == 200
+
+
 def test_the_theme_is_the_systems_until_one_is_chosen(page: Page, site: PortalSite) -> None:
     light, dark = "rgb(251, 251, 252)", "rgb(15, 19, 23)"
     page.emulate_media(color_scheme="dark")
