@@ -13,6 +13,9 @@ from urllib.parse import urlsplit
 
 from bridge.runs.open_page import make_records_folder, records_folder
 
+SNAPS = Path("/snap/bin")
+"""The folder with the commands of installed snaps."""
+
 
 def open_browser(address: str, code: str, place: str, wait: bool = False) -> None:
     """Open a page of a server in the browser, in a thread.
@@ -41,8 +44,15 @@ def has_screen() -> bool:
 
 
 def opener(address: str) -> Path:
-    """Return the file that the browser opens. The server removes it when the code in it is used."""
-    return records_folder() / f"open-{urlsplit(address).port}.html"
+    """Return the file that the browser opens. The server removes it when the code in it is used.
+
+    Browsers that are installed as snaps, such as Ubuntu's Firefox, cannot read hidden folders of the home folder.
+    """
+    name, home = f"open-{urlsplit(address).port}.html", Path.home()
+    folder = records_folder()
+    if folder.is_relative_to(home) and any((SNAPS / browser).exists() for browser in ("firefox", "chromium")):
+        return home / f"runbridge-{name}"
+    return folder / name
 
 
 def write_opener(address: str, code: str, place: str) -> Path:

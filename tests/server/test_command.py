@@ -283,6 +283,23 @@ def test_the_browser_gets_the_code_from_a_file(workspace: Workspace, home: Path,
         assert not opener.exists(), "its code is used"
 
 
+def test_a_browser_that_cannot_read_hidden_folders_gets_another_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / ".bridge"))
+    monkeypatch.setattr(browser, "SNAPS", tmp_path / "snaps")
+    address = "http://127.0.0.1:5000/portal/"
+    assert browser.opener(address) == records_folder() / "open-5000.html"
+    (tmp_path / "snaps").mkdir()
+    (tmp_path / "snaps" / "firefox").touch()
+    assert browser.opener(address) == tmp_path / "runbridge-open-5000.html"
+    written = browser.write_opener(address, "code", "")
+    assert written == browser.opener(address) and stat.S_IMODE(written.stat().st_mode) == 0o600
+    monkeypatch.setenv("BRIDGE_HOME", "/elsewhere")
+    assert browser.opener(address) == records_folder() / "open-5000.html"
+
+
 def test_without_a_screen_no_browser_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """Python would start a browser in the terminal."""
     monkeypatch.setattr(sys, "platform", "linux")
