@@ -37,9 +37,9 @@ export function Header({ shell, theme, onTheme, onSheet }) {
     <a class="brand" href=${home.href} title="Runbridge: all experiments"><span class="brand-mark" aria-hidden="true"></span><span class="brand-name">Runbridge</span></a>
     <nav class="crumbs" aria-label="Place">
       ${[home, ...crumbs].map(
-        (crumb) => html`<a class="crumb" href=${crumb.href} title=${crumb.text}>${crumb.text}</a><span class="crumb-line" aria-hidden="true">/</span>`,
+        (crumb) => html`<a class="crumb" href=${crumb.href} title=${crumb.text}><bdi>${crumb.text}</bdi></a><span class="crumb-line" aria-hidden="true">/</span>`,
       )}
-      <h1 class="crumb-title" title=${title}>${heading ?? (title || "…")}</h1>
+      <h1 class="crumb-title" title=${title}><bdi>${heading ?? (title || "…")}</bdi></h1>
     </nav>
     ${beside ? html`<div class="header-beside">${beside}</div>` : null}
     <div class="header-field">
