@@ -36,6 +36,7 @@ export function Head({ connection, contents, now, look, setLog, setSmoothing, ha
       : html`<strong class="cut">${experiment || plural(total, "run")}</strong>
           <span class="soft nowrap">${[experiment && plural(total, "run"), open && "running"].filter(Boolean).join(", ")}</span>`}
     <span class="grow"></span>
+    ${connection.x.value === connection.seriesX.value ? null : html`<span class="soft late nowrap">waiting for the kernel</span>`}
     ${connection.range.value
       ? html`<button class="button small" onClick=${() => zoom(connection, null)}>Reset zoom</button>`
       : null}
