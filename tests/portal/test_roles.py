@@ -11,7 +11,7 @@ import pytest
 from portal_calls import Api
 
 from bridge.records.run import RunRecord
-from bridge.server.portal import routes, tables
+from bridge.server.portal import routes, serve, tables
 from bridge.server.portal.routes import TABLE, Entry
 from bridge.server.portal.serve import RANKS
 from bridge.source.empty import EMPTY, SNAPSHOT_PROPERTY
@@ -101,6 +101,21 @@ def test_a_mistake_in_the_server_has_a_sentence_and_no_traceback(
         answer = api.get("/experiments/0/table")
     assert (answer.status, answer.json["error"]["kind"]) == (500, "BridgeError")
     assert "secret" not in answer.body.decode()
+
+
+def test_a_read_that_takes_too_long_ends_with_a_sentence(
+    stores: WorkspaceStores, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stores.tracking.create_runs([RunRecord(f"r{number}", "0", params={"p": "x" * number}) for number in range(900)])
+    query = {"q": " and ".join("params.p LIKE '%x%x%x%x'" for _ in range(8)), "cols": "name,params.p"}
+    expected = api.get("/experiments/0/table", **query)
+    assert expected.status == 200
+    monkeypatch.setattr(serve, "SECONDS", 0.0)
+    answer = api.get("/experiments/0/table", **query)
+    assert (answer.status, answer.json["error"]["kind"]) == (503, "StoreUnavailable")
+    assert "longer than its time limit" in answer.sentence
+    monkeypatch.setattr(serve, "SECONDS", 60.0)
+    assert api.get("/experiments/0/table", **query).body == expected.body
 
 
 @pytest.mark.parametrize("entry", [one for one in TABLE if one.is_tagged], ids=lambda entry: entry.path)

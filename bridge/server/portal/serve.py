@@ -17,11 +17,14 @@ from bridge.server.portal.answers import PRIVATE, error_answer
 from bridge.server.portal.ask import Ask, Role
 from bridge.server.portal.routes import Entry
 from bridge.server.portal.served import Served
+from bridge.store.sql.time_limit import limited_to
 
 logger = logging.getLogger("bridge")
 
 RANKS: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
 BODY_BYTES = 16 << 20
+SECONDS = 10.0
+"""The time that a request may spend in searches of the database."""
 
 
 def endpoint(entry: Entry, served: Served) -> Callable[[Request], Awaitable[Response]]:
@@ -44,14 +47,8 @@ def endpoint(entry: Entry, served: Served) -> Callable[[Request], Awaitable[Resp
 def _answer(entry: Entry, ask: Ask) -> Response:
     """Answer a request in a thread. Every failure becomes an answer with one sentence."""
     try:
-        if not entry.is_tagged:
-            return entry.handler(ask)
-        etag = _etag(ask)
-        if etag in ask.headers.get("if-none-match", ""):
-            return Response(status_code=304, headers={**PRIVATE, "ETag": etag})
-        response = entry.handler(ask)
-        response.headers["ETag"] = etag
-        return response
+        with limited_to(SECONDS):
+            return _tagged(entry, ask) if entry.is_tagged else entry.handler(ask)
     except BridgeError as error:
         return error_answer(error)
     except Exception:
@@ -66,6 +63,16 @@ def _version() -> str:
         return version("runbridge")
     except PackageNotFoundError:
         return ""
+
+
+def _tagged(entry: Entry, ask: Ask) -> Response:
+    """Answer a request with an ETag, or with the status 304 if the browser has the answer already."""
+    etag = _etag(ask)
+    if etag in ask.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers={**PRIVATE, "ETag": etag})
+    response = entry.handler(ask)
+    response.headers["ETag"] = etag
+    return response
 
 
 def _etag(ask: Ask) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from bridge.store.sql.time_limit import INSTRUCTIONS, is_over
+
 if TYPE_CHECKING:
     from bridge.records.series import Definition
 
@@ -38,7 +40,7 @@ class Connection(sqlite3.Connection):
         new_names: the ids of the names that the open transaction has inserted.
         kept: the rows of the last fold: the state of the database, the series, and the rows. See
             `bridge.store.sql.known`.
-        is_for_searches: whether the page cache has the size for searches.
+        is_for_searches: whether `prepare_for_searches` was called.
     """
 
     # The attributes have defaults in the class, because a signal handler could interrupt an `__init__`.
@@ -50,9 +52,10 @@ class Connection(sqlite3.Connection):
     is_for_searches = False
 
     def prepare_for_searches(self) -> None:
-        """Let the page cache grow to the size for searches."""
+        """Let the page cache grow to the size for searches, and observe the time limit of the thread."""
         if not self.is_for_searches:
             self.execute(f"PRAGMA cache_size=-{SEARCH_CACHE_KIB}").fetchall()
+            self.set_progress_handler(is_over, INSTRUCTIONS)
             self.is_for_searches = True
 
     def remember(self, names: dict[Name, int], stamp: int) -> None:

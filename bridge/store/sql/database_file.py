@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from bridge.errors import InvalidValue, NotAllowed, StoreUnavailable
 from bridge.journal.system import was_raised_deeper
 from bridge.records.text import RULE
+from bridge.store.sql.time_limit import TOOK_TOO_LONG
 
 Identity = tuple[int, int]
 """The device and the inode of a file."""
@@ -74,6 +75,8 @@ def border(file: str) -> Iterator[None]:
             raise NotAllowed("write to", file, NO_ACCESS) from error
         if "full" in text:
             raise StoreUnavailable(file, "the disk is full") from error
+        if "interrupted" in text:
+            raise StoreUnavailable(file, TOOK_TOO_LONG) from error
         raise StoreUnavailable(file, text) from error
     except UnicodeEncodeError as error:
         raise InvalidValue("text", error.object, RULE) from error
