@@ -323,3 +323,33 @@ def test_a_run_that_does_not_exist_is_named(site: PortalSite, page: Page, proble
     problems.accept("404")
     page.goto(f"{site.address}runs/{'0' * 32}")
     expect(page.get_by_role("alert")).to_contain_text("0" * 32)
+
+
+def test_charts_are_compared_enlarged_and_downloaded(site: PortalSite, page: Page, shots: Path) -> None:
+    runs = [begin(site, name) for name in ("own", "other")]
+    for run, factor in zip(runs, (1.0, 2.0), strict=True):
+        for step in range(5):
+            run.log("loss", factor / (1 + step), step=step)
+        run.complete()
+    visit(site, page, runs[0], "/metrics")
+    card = page.get_by_role("figure", name="loss", exact=True)
+    page.get_by_role("button", name="Compare with", exact=True).click()
+    page.get_by_role("option", name=re.compile("^other")).click()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("link", name="other", exact=True)).to_be_visible()
+    drawn = card.locator(".lines-plot")
+    page.wait_for_function("() => document.querySelector('.lines-plot').plot.lines.length === 2")
+    assert drawn.evaluate("node => node.plot.lines.map(line => [line.name, line.y[0]])") == [["own", 1], ["other", 2]]
+    page.screenshot(path=shots / "portal-run-compared.png")
+    card.focus()
+    page.keyboard.press("Enter")
+    expect(card).to_have_class(re.compile("large"))
+    page.keyboard.press("l")
+    expect(page.get_by_role("button", name="log y")).to_have_attribute("aria-pressed", "true")
+    page.reload()  # everything is in the address
+    expect(card).to_have_class(re.compile("large"))
+    expect(page.get_by_role("link", name="other", exact=True)).to_be_visible()
+    card.get_by_role("button", name="Actions of loss").click()
+    with page.expect_download() as download:
+        page.get_by_role("menuitem", name="Download all points as CSV").click()
+    assert len(download.value.path().read_text(encoding="utf-8").splitlines()) == 6

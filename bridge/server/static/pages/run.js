@@ -10,6 +10,7 @@ import { useKeys } from "../parts/keys.js";
 import { Problem, sentence } from "../parts/problem.js";
 import { Status } from "../parts/status.js";
 import { toast } from "../parts/toast.js";
+import { progressOf } from "./home_running.js";
 import { isOpen, useRun } from "./run_data.js";
 import { Children } from "./run_children.js";
 import { Details } from "./run_details.js";
@@ -22,6 +23,9 @@ import { Source } from "./run_source.js";
 import { System } from "./run_system.js";
 
 /** @typedef {import("../shell.js").PageProps} PageProps */
+
+/** The greatest number of parents in the header. */
+const CRUMBS = 3;
 
 /** The tabs: address, name, content. */
 const TABS = /** @type {[string, string, (props: any) => any][]} */ ([
@@ -125,7 +129,7 @@ function headerOf({ run, id, shell, editing, setEditing, data }) {
   const name = run.name || run.id.slice(0, 8);
   const crumbs = [
     { text: run.experiment.name, href: shell.href({ page: "experiment", id: run.experiment.id }) },
-    ...run.parents.map((/** @type {{ id: string, name: string }} */ parent) => ({
+    ...run.parents.slice(-CRUMBS).map((/** @type {{ id: string, name: string }} */ parent) => ({
       text: parent.name || parent.id.slice(0, 8),
       href: shell.href({ page: "run", id: parent.id }),
     })),
@@ -166,7 +170,11 @@ function RunStatus({ run }) {
   const now = useNow(isOpen(run));
   const end = run.end_time ?? (isOpen(run) ? now : null);
   const lasted = run.start_time !== null && end !== null ? duration(end - run.start_time) : "";
-  return html`<${Status} status=${run.status} /> <span class="soft">${lasted}</span>`;
+  const share = isOpen(run) ? progressOf({ ...run, tags: Object.fromEntries(run.tags) }) : NaN;
+  const left = share > 0 && run.start_time !== null ? ((now - run.start_time) / share) * (1 - share) : NaN;
+  const progress = Number.isNaN(share) ? "" : `${Math.round(share * 100)} %, `;
+  return html`<${Status} status=${run.status} />
+    <span class="soft">${progress}${lasted}${left > 0 ? `, ends in about ${duration(left)}` : ""}</span>`;
 }
 
 /** @param {{ name: string, onDone: (name: string) => void }} props */

@@ -108,22 +108,25 @@ export class RunData {
   }
 }
 
+/** @typedef {import("../data/series.js").Sampled} Sampled */
+/** @typedef {(key: string) => Promise<Sampled[]>} SeriesReader Reads a metric: a series of each run that has points. */
+
 /** The time between the first request of a series and the one that asks for all of them. */
 const TOGETHER_MS = 15;
 
 /**
- * A function that reads series of one run. Calls at about the same time become one request.
- * @param {string} run
+ * A function that reads series of runs. Calls at about the same time become one request.
+ * @param {string[]} runs
  * @param {number} buckets
  * @param {string} x
  * @param {number} [low]
  * @param {number} [high]
- * @returns {(key: string) => Promise<any>} null if the series has no points
+ * @returns {SeriesReader}
  */
-export function seriesReader(run, buckets, x = "step", low, high) {
-  /** @type {Map<string, Promise<any>>} */
+export function seriesReader(runs, buckets, x = "step", low, high) {
+  /** @type {Map<string, Promise<Sampled[]>>} */
   let waiting = new Map();
-  /** @type {Promise<Map<string, any>> | null} */
+  /** @type {Promise<Sampled[]> | null} */
   let answer = null;
   return (key) => {
     const known = waiting.get(key);
@@ -132,10 +135,10 @@ export function seriesReader(run, buckets, x = "step", low, high) {
       const keys = [...waiting.keys()];
       waiting = new Map();
       answer = null;
-      const { series } = await api.getSeries({ runs: [run], keys, buckets, x, low, high });
-      return new Map(series.map((one) => [one.key, one]));
+      const { series } = await api.getSeries({ runs, keys, buckets, x, low, high });
+      return series;
     });
-    const own = answer.then((found) => found.get(key) ?? null);
+    const own = answer.then((found) => found.filter((one) => one.key === key));
     waiting.set(key, own);
     return own;
   };

@@ -12,7 +12,7 @@ const MOST = 12;
 
 /** @param {{ run: any, data: import("./run_data.js").RunData, metrics: import("../lib/kinds.js").Metric[] | null, shell: import("../shell.js").Shell }} props */
 export function Latest({ run, data, metrics, shell }) {
-  const read = useMemo(() => seriesReader(run.id, 64), [run.id]);
+  const read = useMemo(() => seriesReader([run.id], 64), [run.id]);
   const numbers = (metrics ?? [])
     .filter((metric) => !isSystem(metric))
     .flatMap((metric) =>
@@ -78,13 +78,13 @@ export function Latest({ run, data, metrics, shell }) {
   </section>`;
 }
 
-/** @param {{ read: (key: string) => Promise<any>, name: string, tick: number }} props */
+/** @param {{ read: import("./run_data.js").SeriesReader, name: string, tick: number }} props */
 function LiveSpark({ read, name, tick }) {
   const [values, setValues] = useState(/** @type {ArrayLike<number>} */ ([]));
   useEffect(() => {
     let current = true;
     read(name).then(
-      (series) => current && series && setValues(series.exact ? series.values : series.mean),
+      ([series]) => current && series && setValues((series.exact ? series.values : series.mean) ?? []),
       () => {},
     );
     return () => {

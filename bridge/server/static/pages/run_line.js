@@ -16,25 +16,25 @@ const LARGE = 460;
 /**
  * @param {{
  *   metric: Metric, run: any, state: import("@preact/signals").Signal<any>, shell: import("../shell.js").Shell,
- *   read: (key: string) => Promise<any>, hover: any, large: boolean,
+ *   read: import("./run_data.js").SeriesReader, others: import("./run_beside.js").OtherRun[], hover: any, large: boolean,
  * }} props
  */
-export function MetricLine({ metric, run, state, shell, read, hover, large }) {
+export function MetricLine({ metric, run, state, shell, read, others, hover, large }) {
   const [lines, setLines] = useState(/** @type {any[] | null} */ (null));
   const [version, setVersion] = useState(0);
   const [problem, setProblem] = useState("");
   const [extent, setExtent] = useState(/** @type {any} */ (null));
-  const [whole, setWhole] = useState(true);
+  const whole = state.value.other.outliers !== "hide";
   const facts = metric.series.find((one) => one.kind === "scalar" && one.type === "number");
   const dark = shell.dark.value;
   const { x, y, range, smooth, kind } = state.value;
+  const wanted = [run, ...others];
   useEffect(() => {
     let current = true;
-    const { colour } = runColour(run.number, dark);
     read(metric.key).then(
-      (series) => {
+      (found) => {
         if (!current) return;
-        setLines(series ? [toLine(series, { name: run.name || run.id.slice(0, 8), colour, dash: [] })] : []);
+        setLines(found.map((series) => lineOf(series, wanted, dark)));
         setVersion((before) => before + 1);
         setProblem("");
       },
@@ -43,7 +43,7 @@ export function MetricLine({ metric, run, state, shell, read, hover, large }) {
     return () => {
       current = false;
     };
-  }, [read, metric.key, facts?.position, facts?.points, dark, run.number]);
+  }, [read, metric.key, facts?.position, facts?.points, dark, wanted.map((one) => one.number).join()]);
   if (problem) return html`<p class="metric-problem" role="alert">${problem}</p>`;
   if (!lines) return null;
   const notes = notesOf(extent, y === "log", lines[0]);
@@ -65,11 +65,27 @@ export function MetricLine({ metric, run, state, shell, read, hover, large }) {
       onZoom=${(/** @type {number} */ low, /** @type {number} */ high) => shell.change({ range: [low, high] })}
       onReset=${() => shell.change({ range: null })}
     />
-    ${notes.length > 0 && html`<p class="metric-notes">${notes.map(([text, press]) => (press ? html`<button key=${text} onClick=${() => setWhole(true)}>${text}</button>` : html`<span key=${text}>${text}</span>`))}</p>`}
+    ${notes.length > 0 && html`<p class="metric-notes">${notes.map(([text, press]) => (press ? html`<button key=${text} onClick=${() => toggleOutliers(state, shell)}>${text}</button>` : html`<span key=${text}>${text}</span>`))}</p>`}
     <p class="visually-hidden">
       ${facts ? `${metric.key}: ${plural(facts.points, "point")}, from ${number(facts.minimum ?? NaN)} to ${number(facts.maximum ?? NaN)}, latest ${number(facts.last)} at step ${facts.step}.` : ""}
     </p>
   </div>`;
+}
+
+/**
+ * The line of a run. Its dashes are those of its number only if there are other lines.
+ * @param {import("../data/series.js").Sampled} series
+ * @param {{ id: string, name: string, number: number }[]} runs
+ * @param {boolean} dark
+ */
+function lineOf(series, runs, dark) {
+  const own = runs.find((one) => one.id === series.run) ?? runs[0];
+  const { colour, dash } = runColour(own.number, dark);
+  return toLine(/** @type {any} */ (series), {
+    name: own.name || own.id.slice(0, 8),
+    colour,
+    dash: runs.length > 1 ? dash : [],
+  });
 }
 
 /** What the chart does not show as a point of its line. @param {any} extent @param {boolean} log @param {any} line @returns {[string, boolean][]} */
@@ -90,9 +106,16 @@ const AXES = /** @type {const} */ ([
   ["relative", "relative time"],
 ]);
 
+/** @param {import("@preact/signals").Signal<any>} state @param {import("../shell.js").Shell} shell */
+export const toggleOutliers = (state, shell) =>
+  shell.change({ other: { ...state.value.other, outliers: state.value.other.outliers === "hide" ? "" : "hide" } });
+
+/** @param {import("@preact/signals").Signal<any>} state @param {import("../shell.js").Shell} shell */
+export const toggleLog = (state, shell) => shell.change({ y: state.value.y === "log" ? "linear" : "log" });
+
 /** @param {{ state: import("@preact/signals").Signal<any>, shell: import("../shell.js").Shell, hasLines: boolean }} props */
 export function LineTools({ state, shell, hasLines }) {
-  const { x, y, smooth, range } = state.value;
+  const { x, y, smooth, range, other } = state.value;
   if (!hasLines) return null;
   const valueOf = (/** @type {Event} */ event) => /** @type {HTMLInputElement} */ (event.target).value;
   return html`<label class="tool"
@@ -126,6 +149,14 @@ export function LineTools({ state, shell, hasLines }) {
       onClick=${() => shell.change({ y: y === "log" ? "linear" : "log" })}
     >
       log y
+    </button>
+    <button
+      class="button small"
+      aria-pressed=${other.outliers === "hide"}
+      title="y from the 1st to the 99th percentile (o)"
+      onClick=${() => toggleOutliers(state, shell)}
+    >
+      hide outliers
     </button>
     ${range && html`<button class="button small" onClick=${() => shell.change({ range: null })}>Reset zoom</button>`}`;
 }

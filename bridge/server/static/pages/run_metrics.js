@@ -9,8 +9,9 @@ import { Icon } from "../parts/icon.js";
 import { useKeys } from "../parts/keys.js";
 import { Empty } from "../parts/problem.js";
 import { seriesReader } from "./run_data.js";
-import { LineTools } from "./run_line.js";
-import { MetricCards } from "./run_metric.js";
+import { Beside, useBeside } from "./run_beside.js";
+import { MetricCards } from "./run_card.js";
+import { LineTools, toggleLog, toggleOutliers } from "./run_line.js";
 
 /** @typedef {import("../lib/kinds.js").Metric} Metric */
 /** @typedef {{ run: any, data: import("./run_data.js").RunData, metrics: Metric[] | null, state: import("@preact/signals").Signal<any>, shell: import("../shell.js").Shell }} Props */
@@ -18,6 +19,9 @@ import { MetricCards } from "./run_metric.js";
 /** The number of charts that a section shows at first, and of charts that are open in all. */
 const SECTION = 60;
 const OPEN = 200;
+
+/** The number of buckets of a line: about the pixels of a large chart. */
+const BUCKETS = 800;
 
 /** @param {Props} props */
 export function Metrics({ run, data, metrics, state, shell }) {
@@ -37,16 +41,26 @@ export function Metrics({ run, data, metrics, state, shell }) {
 export function Charts({ run, data, metrics, state, shell, by }) {
   const [text, setText] = useState("");
   const [turned, setTurned] = useState(/** @type {Map<string, boolean>} */ (new Map()));
-  const [large, setLarge] = useState("");
   const hover = useSignal({
     chart: "",
     run: /** @type {string | null} */ (null),
     x: /** @type {number | null} */ (null),
   });
-  const [low, high] = state.value.range ?? [undefined, undefined];
-  const read = useMemo(() => seriesReader(run.id, 800, state.value.x, low, high), [run.id, state.value.x, low, high]);
+  const { x, range, other } = state.value;
+  const others = useBeside(run, state.value.runs);
+  const runs = [run.id, ...others.map((one) => one.id)];
+  const [low, high] = range ?? [undefined, undefined];
+  const read = useMemo(() => seriesReader(runs, BUCKETS, x, low, high), [runs.join(), x, low, high]);
+  const onLarge = (/** @type {string} */ chart) => shell.change({ other: { ...other, chart } });
   const field = useMemo(() => ({ current: /** @type {HTMLInputElement | null} */ (null) }), []);
-  useKeys({ "/": ["Find a chart", () => field.current?.focus()] }, "Charts");
+  useKeys(
+    {
+      "/": ["Find a chart", () => field.current?.focus()],
+      l: ["Logarithmic y", () => toggleLog(state, shell)],
+      o: ["Hide outliers", () => toggleOutliers(state, shell)],
+    },
+    "Charts",
+  );
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const shown = metrics.filter((metric) => words.every((word) => metric.key.toLowerCase().includes(word)));
   const groups = sections(shown, by);
@@ -58,6 +72,7 @@ export function Charts({ run, data, metrics, state, shell, by }) {
         shell=${shell}
         hasLines=${shown.some((metric) => metric.series.some((one) => one.type === "number" && one.points > 1))}
       />
+      <${Beside} run=${run} others=${others} state=${state} shell=${shell} />
       <span class="space"></span>
       <input
         class="field metrics-find"
@@ -82,8 +97,9 @@ export function Charts({ run, data, metrics, state, shell, by }) {
           shell=${shell}
           read=${read}
           hover=${hover}
-          large=${large}
-          onLarge=${setLarge}
+          others=${others}
+          large=${other.chart ?? ""}
+          onLarge=${onLarge}
         />`;
       if (groups.length === 1 && !name)
         return html`<h2 class="visually-hidden">Metrics</h2>

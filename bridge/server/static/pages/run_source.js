@@ -10,7 +10,10 @@ import { Empty, Problem } from "../parts/problem.js";
 import { SourceText } from "../parts/source.js";
 
 const CHOSEN = "file";
-const DIFFERENCE = "azureml.git.dirty";
+
+/** The file with the changes that were not committed when the run began, and how much of it is shown. */
+const DIFFERENCE = "source/uncommitted.diff";
+const MOST_BYTES = 1 << 20;
 
 /** @param {{ run: any, shell: import("../shell.js").Shell, state: import("@preact/signals").Signal<any> }} props */
 export function Source({ run, shell, state }) {
@@ -76,41 +79,50 @@ export function Source({ run, shell, state }) {
 /** What git says about the folder of the source. @param {{ run: any }} props */
 function Git({ run }) {
   const [open, setOpen] = useState(false);
+  const [difference, setDifference] = useState("");
   const facts = new Map([...run.tags, ...run.properties]);
   const commit = facts.get("azureml.git.commit") ?? facts.get("mlflow.source.git.commit");
+  const dirty = /^true$/i.test(facts.get("azureml.git.dirty") ?? "");
+  useEffect(() => {
+    if (!dirty) return;
+    api.getFile(run.id, DIFFERENCE, { from: 0, to: MOST_BYTES }).then(
+      (bytes) => setDifference(new TextDecoder().decode(bytes)),
+      () => setDifference(""), // the run kept none
+    );
+  }, [run.id, dirty]);
   if (!commit) return null;
   const branch = facts.get("azureml.git.branch") ?? facts.get("mlflow.source.git.branch");
   const place = facts.get("azureml.git.repository_uri") ?? facts.get("mlflow.source.git.repoURL");
-  const difference = facts.get("mlflow.source.git.diff") ?? facts.get("runbridge.git.diff") ?? "";
-  const dirty = /^true$/i.test(facts.get(DIFFERENCE) ?? "") || difference !== "";
   return html`<section class="git" aria-label="Git">
-    <dl class="facts">
-      <div>
-        <dt>commit</dt>
-        <dd><code title=${commit}>${commit.slice(0, 12)}</code></dd>
-      </div>
-      ${
-        branch &&
-        html`<div>
-          <dt>branch</dt>
-          <dd>${branch}</dd>
-        </div>`
-      }
-      ${
-        place &&
-        html`<div>
-          <dt>repository</dt>
-          <dd class="cut">${place}</dd>
-        </div>`
-      }
-      <div>
-        <dt>state</dt>
-        <dd>
-          ${dirty ? html`<span class="badge">dirty</span> <span class="soft">with changes that were not committed</span>` : "clean"}
-        </dd>
-      </div>
-      ${difference && html`<div><button class="button small" aria-expanded=${open} onClick=${() => setOpen(!open)}>Changes</button></div>`}
-    </dl>
+    <div class="row">
+      <dl class="facts">
+        <div>
+          <dt>commit</dt>
+          <dd><code title=${commit}>${commit.slice(0, 12)}</code></dd>
+        </div>
+        ${
+          branch &&
+          html`<div>
+            <dt>branch</dt>
+            <dd>${branch}</dd>
+          </div>`
+        }
+        ${
+          place &&
+          html`<div>
+            <dt>repository</dt>
+            <dd class="cut">${place}</dd>
+          </div>`
+        }
+        <div>
+          <dt>state</dt>
+          <dd>
+            ${dirty ? html`<span class="badge">dirty</span> <span class="soft">with changes that were not committed</span>` : "clean"}
+          </dd>
+        </div>
+      </dl>
+      ${difference && html`<button class="button small" aria-expanded=${open} onClick=${() => setOpen(!open)}>Changes</button>`}
+    </div>
     ${open && difference && html`<${SourceText} path="changes.diff" text=${difference} language="diff" />`}
   </section>`;
 }
