@@ -1,7 +1,8 @@
 """Removes from the page's own files what only their readers need: comments, and the white space of style sheets.
 
-This makes what a browser loads smaller by a quarter, without a build step. Lines of scripts keep their numbers, so that
-an error names the line of the file. Files of other projects are small already.
+This makes what a browser loads smaller by a quarter, without a build step. The notebook widget is made so too.
+Lines of scripts keep their numbers, so that an error names the line of the file. Files of other projects are small
+already.
 """
 
 from __future__ import annotations

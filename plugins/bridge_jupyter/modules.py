@@ -13,6 +13,7 @@ from pathlib import Path
 
 from bridge.errors import NotFound
 from bridge.server import vendor
+from bridge.server.compact import compact_script, compact_style
 
 OWN = Path(__file__).resolve().parent / "static"
 PAGE = "runbridge/"
@@ -40,8 +41,8 @@ def widget_module(own: Path = OWN, page: Path = vendor.STATIC) -> str:
         raise NotFound("files", str(page / "vendor"), f"fetch them with `{vendor.COMMAND}`")
     modules: dict[str, str] = {}
     _add("own/view.js", own, page, modules)
-    styles = [shadow_style((page / name).read_text(encoding="utf-8")) for name in STYLES]
-    styles += [path.read_text(encoding="utf-8") for path in sorted(own.glob("*.css"))]
+    styles = [shadow_style(compact_style((page / name).read_text(encoding="utf-8"))) for name in STYLES]
+    styles += [compact_style(path.read_text(encoding="utf-8")) for path in sorted(own.glob("*.css"))]
     loader = (own / "widget.js").read_text(encoding="utf-8")
     # JSON is valid JavaScript.
     return loader.replace("[/* modules */]", json.dumps(list(modules.items()))).replace(
@@ -62,6 +63,8 @@ def _add(name: str, own: Path, page: Path, modules: dict[str, str]) -> None:
     if not path.is_file():
         raise NotFound("module", str(path), "reinstall Runbridge")
     text = path.read_text(encoding="utf-8")
+    if not name.startswith("vendor/"):
+        text = compact_script(text)
     if path.name == "uPlot.iife.min.js":  # a classic script, which defines a global variable
         text += "\nexport default uPlot;\n"
     elif GLOBAL in text:

@@ -12,6 +12,7 @@ import pytest
 
 from bridge.errors import NotFound
 from bridge.server import vendor
+from bridge.server.static_files import StaticFiles
 from bridge_jupyter import modules
 from bridge_jupyter.modules import OWN, shadow_style, widget_module
 
@@ -39,8 +40,8 @@ def test_no_import_is_left_without_a_module() -> None:
         assert not re.search(r"""\b(?:fetch|importScripts|EventSource|WebSocket|XMLHttpRequest)\s*\(""", text), name
 
 
-def test_the_modules_of_the_page_are_used_unchanged() -> None:
-    assert texts()["lib/colour.js"] == (vendor.STATIC / "lib" / "colour.js").read_text(encoding="utf-8")
+def test_the_modules_of_the_page_are_used_as_the_page_loads_them() -> None:
+    assert texts()["lib/colour.js"] == StaticFiles().files["lib/colour.js"].content.decode()
 
 
 def test_our_files_are_short() -> None:
