@@ -51,8 +51,7 @@ export async function findColumns(experiment, known, all, text) {
   let keys = known;
   const plain = text.trim().replace(/^(metrics|params|tags|properties)\./, "");
   if (!all && plain) {
-    const { keys: more } = await getKeys(experiment, { prefix: plain, limit: 500 });
-    keys = [...known, ...more];
+    keys = [...known, ...(await allKeys(experiment))];
   }
   const wanted = text.trim().toLowerCase();
   /** @type {import("../parts/columns.js").Choice[]} */
@@ -66,6 +65,24 @@ export async function findColumns(experiment, known, all, text) {
     found.push({ id, title, about: `${key.entity}, ${plural(key.runs, "run")}`, statistics: key.entity === "metric" && key.type === "number" });
   }
   return found.filter((choice) => !wanted || choice.id.toLowerCase().includes(wanted) || choice.title.toLowerCase().includes(wanted));
+}
+
+const MOST_KEYS = 20_000;
+const KEPT_MS = 20_000;
+/** @type {{ experiment: string, until: number, keys: Promise<Key[]> } | null} the keys of the experiment with very many */
+let asked = null;
+
+/**
+ * Return all keys of an experiment, so that a part of a name finds a key. They are asked for once in a while.
+ * @param {string} experiment
+ */
+function allKeys(experiment) {
+  if (asked?.experiment !== experiment || asked.until < Date.now()) {
+    const keys = getKeys(experiment, { limit: MOST_KEYS }).then((answer) => answer.keys);
+    keys.catch(() => (asked = null));
+    asked = { experiment, until: Date.now() + KEPT_MS, keys };
+  }
+  return asked.keys;
 }
 
 /**

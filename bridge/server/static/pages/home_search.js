@@ -41,7 +41,7 @@ export function Results({ text, shell }) {
     <${Group} title="Metrics, params and tags" items=${keys}>${(/** @type {Found["keys"][number]} */ key) => html`
       <a href=${shell.href({ page: "experiment", id: key.experiment_id }, keyState(key))}><bdi>${key.key}</bdi><span class="soft">${key.entity} of ${plural(key.runs, "run")} in <bdi>${key.experiment}</bdi></span></a>`}<//>
     <${Group} title="Files" items=${files}>${(/** @type {Found["files"][number]} */ file) => html`
-      <a href=${`${shell.href({ page: "run", id: file.run_id, tab: "files" })}?path=${encodeURIComponent(file.path)}`}><bdi>${file.path}</bdi><span class="soft"><bdi>${file.run}</bdi></span></a>`}<//>
+      <a href=${`${shell.href({ page: "run", id: file.run_id, tab: "files" })}?file=${encodeURIComponent(file.path)}`}><bdi>${file.path}</bdi><span class="soft"><bdi>${file.run}</bdi></span></a>`}<//>
     ${found.value && !total ? html`<p class="soft">No run, metric, param, tag or file contains this text.</p>` : null}
   </section>`;
 }
