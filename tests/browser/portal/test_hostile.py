@@ -174,7 +174,7 @@ SHOWN = {
     "experiment": ".runs-table .table-row",
     "children": ".runs-table .table-row",
 }
-"""What a page shows last, as selectors."""
+"""The selector of a part of the page that appears last."""
 
 
 @pytest.mark.parametrize("name", PLACES)

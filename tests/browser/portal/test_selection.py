@@ -1,4 +1,4 @@
-"""What a user does with selected runs: tag, archive with undo, restore, delete, save views and export."""
+"""Actions on selected runs: tag, archive with undo, restore, delete, save views and export."""
 
 from __future__ import annotations
 
