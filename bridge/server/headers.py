@@ -20,10 +20,13 @@ ALWAYS = {
 
 
 def page_policy(import_map: str) -> str:
-    """Return the policy of the page. The import map is its only script that is not a file."""
+    """Return the policy of the page. The import map is its only script that is not a file.
+
+    Frames may contain blobs, because the browser's viewer of PDF files needs them. Blobs have the policy of the page.
+    """
     checksum = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
     return (
-        f"default-src 'self'; script-src 'self' 'sha256-{checksum}'; img-src 'self' blob: data:; "
+        f"default-src 'self'; script-src 'self' 'sha256-{checksum}'; img-src 'self' blob: data:; frame-src 'self' blob:; "
         "frame-ancestors 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
     )
 

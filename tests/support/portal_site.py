@@ -27,6 +27,10 @@ PATIENCE_SECONDS = 20.0
 """How long a test waits for the page, on a busy machine."""
 
 
+OF_THE_BROWSER = ("blob", "data", "about", "chrome", "chrome-extension")
+"""Schemes of addresses that the browser answers itself. Its viewer of PDF files is an extension."""
+
+
 @dataclass
 class PortalSite:
     """A running server of a workspace's page.
@@ -112,7 +116,7 @@ class Problems:
     def _on_request(self, request: Request) -> None:
         own = urlsplit(self.address)
         sent = urlsplit(request.url)
-        if sent.scheme not in ("blob", "data", "about") and (sent.scheme, sent.netloc) != (own.scheme, own.netloc):
+        if sent.scheme not in OF_THE_BROWSER and (sent.scheme, sent.netloc) != (own.scheme, own.netloc):
             self.found.append(f"request to another host: {request.url}")
 
 

@@ -190,6 +190,9 @@ FILES = {
     "notes/plain.txt": "only text\n",
     "notes/weights.bin": "\x00\x01\x02abc",
     "notes/empty.txt": "",
+    "notes/page.pdf": "%PDF-1.4\n1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj"
+    " 2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj"
+    " 3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 72 72]>>endobj\ntrailer<</Root 1 0 R>>\n",
 }
 
 
@@ -233,6 +236,8 @@ def test_files_have_previews(site: PortalSite, page: Page, filed: Run, shots: Pa
     choose("report.html")
     expect(main.frame_locator("iframe").get_by_role("heading", name="Report")).to_be_visible()
     assert main.locator("iframe").get_attribute("sandbox") == ""
+    choose("page.pdf")
+    expect(main.locator("iframe")).to_have_attribute("src", re.compile("^blob:"))
     choose("plain.txt")
     expect(main.locator("code")).to_have_text("only text")
     choose("weights.bin")
