@@ -168,3 +168,33 @@ def test_a_sequence_of_keys_goes_home_but_not_while_one_types(
     page.keyboard.press("Escape")
     page.keyboard.type("gh")
     expect(page.get_by_role("heading", level=1)).to_have_text("Experiments")
+
+
+def test_a_menu_is_used_with_the_keyboard(page: Page, site: PortalSite, ids: dict[str, str]) -> None:
+    open_page(page, site, f"experiments/{ids['experiment']}", "digits")
+    button = page.get_by_role("button", name="Export")
+    button.press("Enter")
+    items = page.get_by_role("menu").get_by_role("menuitem")
+    expect(items.first).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(items.nth(1)).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    expect(items.last).to_be_focused()
+    page.keyboard.press("Home")
+    page.keyboard.press("m")
+    expect(page.get_by_role("menuitem", name="Markdown")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("menu")).to_be_hidden()
+    expect(button).to_be_focused()
+    expect(button).to_have_attribute("aria-expanded", "false")
+
+
+def test_a_picker_finds_a_key_by_parts_of_its_name(page: Page, site: PortalSite, ids: dict[str, str]) -> None:
+    open_page(page, site, f"experiments/{ids['experiment']}", "digits")
+    page.get_by_role("button", name="Group", exact=True).click()
+    page.keyboard.type("optim")
+    options = page.get_by_role("listbox").get_by_role("option")
+    expect(options).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("group=params.optimizer"))
