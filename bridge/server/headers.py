@@ -26,8 +26,8 @@ def page_policy(import_map: str) -> str:
     """
     checksum = base64.b64encode(hashlib.sha256(import_map.encode()).digest()).decode()
     return (
-        f"default-src 'self'; script-src 'self' 'sha256-{checksum}'; img-src 'self' blob: data:; frame-src 'self' blob:; "
-        "frame-ancestors 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
+        f"default-src 'self'; script-src 'self' 'sha256-{checksum}'; img-src 'self' blob: data:; "
+        "frame-src 'self' blob:; frame-ancestors 'self'; object-src 'none'; base-uri 'none'; form-action 'self'"
     )
 
 

@@ -1,4 +1,4 @@
-"""A limit for the time that reads of a database take, for a server that answers many users."""
+"""A limit for the time that reads of a database take. A server that answers many users sets it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 INSTRUCTIONS = 50_000
-"""SQLite checks the limit whenever it has executed so many instructions, which takes about a millisecond."""
+"""The number of SQLite's instructions between two checks of the limit, which take about a millisecond."""
 
 TOOK_TOO_LONG = "the request took longer than its time limit: choose fewer runs or columns, or a simpler filter"
 

@@ -84,7 +84,7 @@ class Lab:
         return int(plot.evaluate("({ plot }) => plot.lines[0]?.n ?? 0")) if plot.count() else 0
 
     def wait_for_points(self, at: int, key: str, count: int) -> None:
-        """Wait until a line has drawn at least so many points."""
+        """Wait until a line has drawn at least `count` points."""
         for _ in range(int(PATIENCE_SECONDS * 10)):
             if self.points(at, key) >= count:
                 return

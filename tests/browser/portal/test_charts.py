@@ -112,7 +112,7 @@ def test_a_million_points_show_their_exact_extremes_at_every_zoom(
     assert (np.nanmin(line["low"]), np.nanmax(line["high"]), line["points"]) == (LOW, HIGH, POINTS)
     extent = state_of(figure)["extent"]
     assert extent["low"] < LOW and extent["high"] > HIGH, "the axis shows both"
-    # What is drawn equals the store's envelope, bucket by bucket, and so the points themselves.
+    # The drawn lines equal the store's envelope, bucket by bucket, and so the points themselves.
     buckets = len(line["y"])
     (sampled,) = site.workspace.stores.tracking.views.sample_series([run], ["noise"], buckets)
     assert sampled.buckets is not None

@@ -1,4 +1,4 @@
-"""What other processes log appears on the open page, and nothing that the user chose changes."""
+"""Values that other processes log appear on the open page, and nothing that the user chose changes."""
 
 from __future__ import annotations
 
