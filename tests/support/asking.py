@@ -10,7 +10,7 @@ from bridge.server.start import HOST, PortalServer
 
 Header = tuple[str, str]
 FROM_PAGE: tuple[Header, ...] = (("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "cors"))
-"""What a browser sends with a read of a page's script."""
+"""The headers that a browser adds to a read by a script of the page."""
 NAVIGATION: tuple[Header, ...] = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
 
 
