@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route, Router
 
 from bridge.server import vendor
 from bridge.server.guard import API, BASE, SIGN_IN, Guard, Role
-from bridge.server.headers import page_policy
+from bridge.server.headers import NOTICE_POLICY, page_policy
 from bridge.server.portal import portal
 from bridge.server.session import Session
 from bridge.server.static_files import STYLES, StaticFiles
@@ -43,7 +43,7 @@ def application(stores: WorkspaceStores, session: Session, port: int, role: Role
     def signed_out(sentence: str) -> Response:
         # It does not name the workspace: every user of this computer can read this page.
         sentence += " Run this command again with the same workspace, and open the address that it prints:"
-        return notice("Not signed in", sentence, "runbridge ui", 401)
+        return page.notice("Not signed in", sentence, "runbridge ui", 401)
 
     async def sign_in(request: Request) -> Response:
         if request.method != "POST":
@@ -93,7 +93,7 @@ class Page:
         """Return the HTML document."""
         if not vendor.is_fetched():
             sentence = "The JavaScript packages of the page are missing. Fetch them with this command, then reload:"
-            return notice("Packages are missing", sentence, vendor.COMMAND, 503)
+            return self.notice("Packages are missing", sentence, vendor.COMMAND, 503)
         files = self._files()
         static = f"{BASE}/static/{files.version}"
         imports = json.dumps({"imports": {name: f"{static}/{file}" for name, file in files.imports.items()}})
@@ -112,6 +112,19 @@ class Page:
         )
         headers = {"Content-Security-Policy": page_policy(imports), "Cache-Control": "private, no-cache"}
         return Response(text, headers=headers, media_type="text/html")
+
+    def notice(self, title: str, sentence: str, command: str, status: int) -> Response:
+        """Return a page without JavaScript: a sentence, and a command."""
+        title, sentence, command = (html.escape(text) for text in (title, sentence, command))
+        text = (
+            f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+            f"<title>{title} · Runbridge</title>\n"
+            f'<link rel="stylesheet" href="{BASE}/static/{self._files().version}/{STYLES}">\n</head>\n'
+            f'<body class="plain-page">\n<h1>{title}</h1>\n<p>{sentence}</p>\n<pre>{command}</pre>\n</body>\n</html>\n'
+        )
+        headers = {"Content-Security-Policy": NOTICE_POLICY}
+        return Response(text, status, headers, media_type="text/html")
 
     def file(self, request: Request) -> Response:
         """Return one of the files. The address contains the version, so the browser keeps it forever."""
@@ -133,14 +146,6 @@ class Page:
             while len(self._sets) > 4:  # an open page may load modules of its version later
                 del self._sets[next(iter(self._sets))]
         return self._current
-
-
-def notice(title: str, sentence: str, command: str, status: int) -> Response:
-    """Return a page that needs no files: a sentence, and a command."""
-    title, sentence, command = (html.escape(text) for text in (title, sentence, command))
-    head = f'<!doctype html>\n<html lang="en">\n<meta charset="utf-8">\n<title>{title} · Runbridge</title>'
-    body = f"<h1>{title}</h1>\n<p>{sentence}</p>\n<pre>{command}</pre>\n"
-    return Response(f"{head}\n{body}", status, media_type="text/html")
 
 
 def _module_of(path: str) -> str:

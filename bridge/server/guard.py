@@ -14,6 +14,7 @@ from bridge.records.wire import dump_error
 from bridge.server.headers import secure
 from bridge.server.hosts import hosts_of, is_from_own_page, is_other_origin, is_own_host, opens_a_page, values_of
 from bridge.server.session import Session
+from bridge.server.static_files import STYLES
 
 BODY_BYTES = 16 * 1024 * 1024
 """The greatest size of a request's body."""
@@ -79,7 +80,7 @@ class Guard:
         too_large = _checked_size(scope, FORM_BYTES if path == SIGN_IN else BODY_BYTES)
         if too_large is not None:
             return too_large
-        if path == SIGN_IN:  # it checks the code itself
+        if path == SIGN_IN or _is_style(path):  # a form, which is checked later, and what a page without session needs
             return None
         if values_of(headers, b"authorization"):
             if not self._session.has_token(headers):
@@ -125,6 +126,10 @@ class Guard:
     def signed_in(self, target: str) -> Response:
         """Return the answer that sets the cookie and leads to a page of this server."""
         return RedirectResponse(target, 303, headers={"Set-Cookie": self._session.set_cookie(BASE)})
+
+
+def _is_style(path: str) -> bool:
+    return path.startswith(f"{BASE}/static/") and path.endswith(f"/{STYLES}")
 
 
 def _checked_size(scope: Scope, most: int) -> Response | None:

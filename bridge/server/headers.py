@@ -11,6 +11,9 @@ from starlette.types import Message
 NOTHING = "default-src 'none'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
 """The policy of an answer that has none of its own, such as data."""
 
+NOTICE_POLICY = f"{NOTHING}; style-src 'self'"
+"""The policy of a page that has only a style sheet."""
+
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

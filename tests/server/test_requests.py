@@ -104,6 +104,16 @@ def test_every_name_of_the_computer_works(owner: Asking) -> None:
         assert owner.ask("POST", "/portal/api/tail", *headers, origin, ("X-Runbridge", "1"), host=[host]).status != 403
 
 
+def test_a_page_without_a_session_has_only_its_style(owner: Asking) -> None:
+    answer = owner.ask("GET", "/portal/", *NAVIGATION)
+    assert answer.status == 401 and b"<script" not in answer.body
+    (style,) = re.findall(rb'href="([^"]+)"', answer.body)
+    assert owner.ask("GET", style.decode()).headers["content-type"] == "text/css; charset=utf-8"
+    for other in ("app.js", "x/../app.js", "styles.css/../app.js"):
+        assert owner.ask("GET", style.decode().replace("styles.css", other)).status == 401
+    assert owner.ask("GET", "/portal/api/runs/styles.css").status == 401
+
+
 def needs(method: str, path: str) -> str:
     return next(entry.needs for entry in TABLE if (entry.method, "/portal/api" + entry.path) == (method, path))
 
