@@ -47,6 +47,9 @@ class RunView(anywidget.AnyWidget):
     ) -> None:
         subject = Subject(target)
         subject.refresh()
+        # The thread should import nothing later, because a process may fork during an import of another thread.
+        subject.sample(subject.keys()[:1], 1, "step", None, None)
+        assert subject.stores.artifacts is not None
         super().__init__(view_id=uuid.uuid4().hex)
         self.live = LiveView(subject, self.send, show_picture)
         self.on_msg(self._accept)
