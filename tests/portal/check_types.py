@@ -58,7 +58,10 @@ def main() -> int:
     if not install():
         return 0
     compiler = ROOT / "node_modules" / "typescript" / "bin" / "tsc"
-    return subprocess.run([node, str(compiler), "--project", str(vendor.STATIC / "jsconfig.json")], cwd=ROOT).returncode
+    projects = (vendor.STATIC, ROOT / "plugins" / "bridge_jupyter" / "static")
+    check = [node, str(compiler), "--project"]
+    checks = [subprocess.run([*check, str(project / "jsconfig.json")], cwd=ROOT) for project in projects]
+    return max(done.returncode for done in checks)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from notebook_servers import PATIENCE_SECONDS, TOKEN, jupyterlab, notebook
+from notebook_servers import PATIENCE_SECONDS, ROOT, TOKEN, jupyterlab, notebook
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from bridge import Experiment, Run, Workspace
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
+EXAMPLE = ROOT / "examples" / "notebooks" / "live_view.ipynb"
 OPEN = """
 from pathlib import Path
 import math, time
@@ -214,6 +216,23 @@ def test_the_saved_notebook_shows_the_last_state_in_jupyterlab(lab: Lab) -> None
     error = lab.cell(0).get_by_text("Error displaying widget")
     expect(error).to_have_count(1)
     expect(error).to_be_hidden()
+
+
+def test_a_notebook_that_runs_without_a_browser_has_the_picture_too(notebooks: Path, tmp_path: Path) -> None:
+    """The example, as a scheduler of notebooks runs it."""
+    done = subprocess.run(
+        [str(notebooks / "jupyter-nbconvert"), "--execute", "--to", "notebook", "--output-dir", str(tmp_path), EXAMPLE],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'plugins'}", "IPYTHONDIR": str(tmp_path / "ipython")},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    cells = json.loads((tmp_path / EXAMPLE.name).read_text(encoding="utf-8"))["cells"]
+    first, *_, last = ["".join(cell["outputs"][0]["data"]["text/html"]) for cell in cells if cell.get("outputs")]
+    assert "cosine" in first and "<img" in first and ">val/accuracy</td>" in first
+    assert "Completed" in last and "1 run" in last
 
 
 def test_no_request_leaves_the_server(lab: Lab, requests: list[str]) -> None:
