@@ -148,7 +148,7 @@ def test_groups_show_mean_and_deviation_and_open_to_their_runs(page: Page, runs:
     expect(row).to_contain_text("model = cnn (4)")
     expect(row).to_contain_text(re.compile(r"0\.\d+ ± 0\.\d+"))
     row.get_by_role("button", name="Open").click()
-    expect(row).to_have_attribute("aria-expanded", "true")
+    expect(row.get_by_role("button", name="Close")).to_have_attribute("aria-expanded", "true")
     expect(runs.get_by_role("row", name="curves-9")).to_be_visible()
     chart = page.get_by_role("figure", name="train/loss")
     expect(chart).to_contain_text("model = mlp")

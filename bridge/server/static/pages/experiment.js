@@ -4,15 +4,15 @@ import { signal, useComputed, useSignalEffect } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { check } from "../data/api.js";
-import { ColumnPicker } from "../parts/columns.js";
-import { ExportMenu } from "../parts/export.js";
 import { FilterBox } from "../parts/filter_box.js";
+import { Icon } from "../parts/icon.js";
 import { useKeys } from "../parts/keys.js";
+import { Late } from "../parts/late.js";
 import { Empty, Problem } from "../parts/problem.js";
 import { follow } from "../parts/table_drag.js";
 import { makeActions } from "./experiment_actions.js";
 import { ChartBar, ExperimentBar, KeyHints } from "./experiment_bar.js";
-import { Charts, LargeChart } from "./experiment_charts.js";
+import { Charts } from "./experiment_charts.js";
 import { completions, findColumns } from "./experiment_columns.js";
 import { experimentKeys } from "./experiment_keys.js";
 import { parseLayout } from "./experiment_layout.js";
@@ -20,8 +20,6 @@ import { ExperimentLive } from "./experiment_live.js";
 import { ExperimentModel } from "./experiment_model.js";
 import { ChartSeries } from "./experiment_series.js";
 import { RunsTable, exportedTable } from "./experiment_table.js";
-import { SavedViews } from "./saved_views.js";
-import { SelectionBar } from "./selection.js";
 
 const FIRST_RUN = `run = experiment.start_logging()
 run.log("loss", 0.25)`;
@@ -69,13 +67,16 @@ function Experiment({ route, state, shell }) {
   const { other, charts } = state.value;
   const layout = parseLayout(charts);
   const fill = other.fill || "";
+  const drawn = series.drawn.value;
   const left = Math.min(85, Math.max(15, Number(other.split) || LEFT));
   const none = model.version.value > 0 && !model.runs.count;
   if (none) return html`<${Empty} title="No runs yet" code=${FIRST_RUN}>The first run of this experiment appears here as soon as it logs.<//>`;
   return html`<div class="experiment">
     <${ExperimentBar} model=${model} shell=${shell} actions=${actions} extra=${html`
-      <${SavedViews} experiment=${model.id} state=${state} shell=${shell} class="button quiet small" />
-      <${ExportMenu} class="button quiet small" name=${title.value || "runs"} table=${() => exportedTable(model, actions)} />`} />
+      <${Late} from=${() => import("./saved_views.js")} name="SavedViews" when=${drawn || state.value.view !== ""}
+        with=${{ experiment: model.id, state, shell, class: "button quiet small" }}>${soon("view", "Views")}<//>
+      <${Late} from=${() => import("../parts/export.js")} name="ExportMenu" when=${drawn}
+        with=${{ class: "button quiet small", name: title.value || "runs", table: () => exportedTable(model, actions) }}>${soon("download", "Export")}<//>`} />
     <div class="experiment-body">
       ${fill === "charts" ? null : html`<div class="experiment-table" style=${{ width: fill === "table" ? "100%" : `${left}%` }}>
         <${RunsTable} model=${model} shell=${shell} actions=${actions} live=${live} cards=${narrow.value} />
@@ -86,14 +87,22 @@ function Experiment({ route, state, shell }) {
         <${Charts} model=${model} series=${series} shell=${shell} actions=${actions} layout=${layout} narrow=${narrow.value} />
       </div>`}
     </div>
-    <${SelectionBar} ids=${[...model.selected.value]} cursor=${model.runsAt(model.activePlace)[0] || ""} experiment=${model.id} state=${state} shell=${shell}
-      nameOf=${(/** @type {string} */ id) => model.look(id).name} isArchived=${other.stage === "archived"} onClear=${actions.clear}
-      onChanged=${() => live.apply(new Set(), new Set(model.changed()), new Set())} more=${actions.moreOfSelection()} />
+    <${Late} from=${() => import("./selection.js")} name="SelectionBar" when=${drawn || model.selected.value.size > 0}
+      with=${{
+        ids: [...model.selected.value], cursor: model.runsAt(model.activePlace)[0] || "", experiment: model.id, state, shell,
+        nameOf: (/** @type {string} */ id) => model.look(id).name, isArchived: other.stage === "archived", onClear: actions.clear,
+        onChanged: () => live.apply(new Set(), new Set(model.changed()), new Set()), more: actions.moreOfSelection(),
+      }} />
     ${model.selected.value.size ? null : html`<${KeyHints} />`}
     ${actions.picker.value ? html`<${Columns} model=${model} actions=${actions} />` : null}
-    ${other.chart ? html`<${LargeChart} model=${model} series=${series} shell=${shell} actions=${actions} name=${other.chart} />` : null}
+    ${other.chart
+      ? html`<${Late} from=${() => import("./experiment_large.js")} name="LargeChart" with=${{ model, series, shell, actions, name: other.chart }} />`
+      : null}
   </div>`;
 }
+
+/** What stands in the place of a button until its module is there. @param {string} icon @param {string} text */
+const soon = (icon, text) => html`<span class="button quiet small" aria-hidden="true"><${Icon} name=${icon} />${text}</span>`;
 
 /** @param {{ model: ExperimentModel, shell: import("../shell.js").Shell }} props */
 function Filter({ model, shell }) {
@@ -107,9 +116,10 @@ function Filter({ model, shell }) {
 /** @param {{ model: ExperimentModel, actions: any }} props */
 function Columns({ model, actions }) {
   const keys = model.keys.value || [];
-  return html`<${ColumnPicker} chosen=${model.columns.value} onChange=${actions.setColumn} onReset=${actions.resetColumns}
-    find=${(/** @type {string} */ text) => findColumns(model.id, keys, keys.length < ALL_KEYS, text)}
-    onClose=${() => (actions.picker.value = false)} />`;
+  const find = (/** @type {string} */ text) => findColumns(model.id, keys, keys.length < ALL_KEYS, text);
+  const onClose = () => (actions.picker.value = false);
+  return html`<${Late} from=${() => import("../parts/columns.js")} name="ColumnPicker"
+    with=${{ chosen: model.columns.value, onChange: actions.setColumn, onReset: actions.resetColumns, find, onClose }} />`;
 }
 
 /** @param {{ left: number, onMove: (to: number) => void }} props */

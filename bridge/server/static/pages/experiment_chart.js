@@ -5,8 +5,7 @@ import { useState } from "preact/hooks";
 import { address, encoded } from "../data/http.js";
 import { count } from "../lib/format.js";
 import { Bars } from "../parts/bars.js";
-import { Chart } from "../parts/chart.js";
-import { csvOf, save, savePng, summaryOf, svgOf } from "../parts/chart_export.js";
+import { Chart, summaryOf } from "../parts/chart.js";
 import { rangeOf } from "../parts/lines_extent.js";
 import { Lines } from "../parts/lines.js";
 import { toast } from "../parts/toast.js";
@@ -124,7 +123,8 @@ function menuOf(spec, context, plot, lines, bars) {
   const { state } = context;
   const range = () => state.range || rangeOf(lines);
   const exact = lines.length === 1 && !state.group.length;
-  const csv = () => save(`${key}.csv`, new Blob([csvOf(lines, range(), state.x)], { type: "text/csv" }));
+  /** @param {(files: typeof import("../parts/chart_export.js")) => void} write */
+  const file = (write) => import("../parts/chart_export.js").then(write);
   const copy = async () => {
     await navigator.clipboard.writeText(new URL(context.link(key), location.href).href);
     toast("Link copied");
@@ -135,10 +135,10 @@ function menuOf(spec, context, plot, lines, bars) {
     { label: "Keep at the top", checked: context.isPinned(key), run: () => context.onChange(key, "pin") },
     "line",
     ...(bars ? [] : [
-      { label: "Download PNG", run: () => savePng(key, plot()) },
-      { label: "Download SVG", run: () => save(`${key}.svg`, new Blob([svgOf(key, plot())], { type: "image/svg+xml" })) },
+      { label: "Download PNG", run: () => file(({ savePng }) => savePng(key, plot())) },
+      { label: "Download SVG", run: () => file(({ saveSvg }) => saveSvg(key, plot())) },
     ]),
-    { label: "Download CSV of what is seen", run: csv },
+    { label: "Download CSV of what is seen", run: () => file(({ saveCsv }) => saveCsv(key, lines, range(), state.x)) },
     ...(exact ? [{ label: "Download all points as CSV", href: address(`/points/${encodeURIComponent(lines[0].id)}/${encoded(key)}`, { format: "csv" }) }] : []),
     "line",
     { label: "Copy link", run: copy },

@@ -3,8 +3,6 @@
 import { useSignalEffect } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { count, exact, number } from "../lib/format.js";
-import { Dialog } from "../parts/dialog.js";
 import { GridOfCharts } from "../parts/grid_of_charts.js";
 import { Empty } from "../parts/problem.js";
 import { ExperimentChart } from "./experiment_chart.js";
@@ -91,7 +89,7 @@ function useView(model, series, actions) {
  * @param {Parts} parts
  * @returns {import("./experiment_chart.js").ChartContext}
  */
-function useContext({ model, series, shell, actions }) {
+export function useContext({ model, series, shell, actions }) {
   const state = model.state.value;
   const layout = parseLayout(state.charts);
   return {
@@ -104,34 +102,4 @@ function useContext({ model, series, shell, actions }) {
     link: (key) => shell.href({ page: "experiment", id: model.id }, { ...state, other: { ...state.other, chart: key } }),
     isBig: (key) => layout.big.includes(key), isPinned: (key) => layout.pin.includes(key), href: actions.href,
   };
-}
-
-/** @param {Parts & { name: string }} props */
-export function LargeChart({ model, series, shell, actions, name }) {
-  const context = useContext({ model, series, shell, actions });
-  const sections = sectionsOf(model.keys.value || [], parseLayout(""));
-  const spec = sections.flatMap((section) => section.charts).find((chart) => chart.key === name);
-  useEffect(() => {
-    series.setVisible(name, true);
-  }, [name]);
-  if (!spec) return null;
-  const { lines } = series.of(name).value;
-  const height = Math.max(240, Math.round(innerHeight * 0.52));
-  return html`<${Dialog} label=${name} class="chart-large" onClose=${() => actions.large("")}>
-    <${ExperimentChart} spec=${spec} context=${context} height=${height} large=${true} />
-    <div class="chart-table" tabindex="0" role="region" aria-label=${`Values of ${name}`}>
-      <table class="table">
-        <thead><tr><th scope="col">Run</th>${["last", "least", "greatest", "points"].map((title) => html`<th scope="col" class="number">${title}</th>`)}</tr></thead>
-        <tbody>
-          ${[...lines].sort((one, other) => one.latest - other.latest).slice(0, 200).map(
-            (line) => html`<tr key=${line.id} onMouseEnter=${() => (model.hover.value = { chart: "", run: line.id, x: null })}>
-              <th scope="row"><span class="row"><span class="tip-dot" style=${{ background: line.colour }}></span>${line.name}</span></th>
-              ${[line.latest, line.min, line.max].map((value) => html`<td class="number" title=${exact(value)}>${number(value, 6)}</td>`)}
-              <td class="number">${count(line.points)}</td>
-            </tr>`,
-          )}
-        </tbody>
-      </table>
-    </div>
-  <//>`;
 }

@@ -31,6 +31,7 @@ import { addInRange, toLine } from "../parts/lines_data.js";
 
 const KEYS_AT_ONCE = 8;
 const REQUESTS_AT_ONCE = 2;
+const LATEST_MS = 3000;
 const MOST_KEPT = 400;
 /** The greatest number of runs in the lines of groups, of each group about the same number. */
 export const GROUPED_RUNS = 1000;
@@ -48,6 +49,9 @@ export class ChartSeries {
     this.planned = 0;
     this.version = 0;
     this.closed = false;
+    /** Whether the first charts are drawn, so that the rest of the page can be loaded. */
+    this.drawn = signal(false);
+    setTimeout(() => (this.drawn.value = true), LATEST_MS);
   }
 
   /**
@@ -84,10 +88,7 @@ export class ChartSeries {
     this.plan(delay);
   }
 
-  /**
-   * @param {string} key
-   * @param {boolean} visible
-   */
+  /** @param {string} key @param {boolean} visible */
   setVisible(key, visible) {
     if (visible) this.visible.add(key);
     else this.visible.delete(key);
@@ -120,10 +121,7 @@ export class ChartSeries {
     }
   }
 
-  /**
-   * @param {string[]} lines
-   * @param {string[]} keys
-   */
+  /** @param {string[]} lines @param {string[]} keys */
   async load(lines, keys) {
     const view = /** @type {View} */ (this.view);
     const id = this.viewId;
@@ -153,6 +151,7 @@ export class ChartSeries {
         store.have.set(sampled.run, toLine(sampled, look));
       }
       for (const key of keys) if (this.store(key).view === id) this.publish(key, true);
+      requestAnimationFrame(() => setTimeout(() => (this.drawn.value = true)));
     } catch (error) {
       for (const key of keys) this.store(key).shown.value = { ...this.store(key).shown.peek(), error, loaded: true };
     }

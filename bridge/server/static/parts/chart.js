@@ -1,6 +1,7 @@
 /** The frame of a chart: its title, what it does not show, and what one can do with it. */
 
 import { html } from "htm/preact";
+import { number } from "../lib/format.js";
 import { Icon } from "./icon.js";
 import { Menu } from "./menu.js";
 
@@ -51,4 +52,21 @@ export function Chart({ name, title, about, summary, notes = [], big, stale, men
     </div>
     <p class="visually-hidden">${summary}</p>
   </figure>`;
+}
+
+/**
+ * Return what a chart shows, as a sentence.
+ * @param {string} name
+ * @param {{ name: string, latest: number, min: number, max: number }[]} lines
+ * @param {string} axis
+ */
+export function summaryOf(name, lines, axis) {
+  if (!lines.length) return `${name}: none of the shown runs has points.`;
+  const low = Math.min(...lines.map((line) => line.min).filter((value) => !Number.isNaN(value)));
+  const high = Math.max(...lines.map((line) => line.max).filter((value) => !Number.isNaN(value)));
+  const last = lines.filter((line) => !Number.isNaN(line.latest)).sort((one, other) => one.latest - other.latest);
+  const ends = last.length
+    ? ` Last values go from ${number(last[0].latest)} (${last[0].name}) to ${number(last[last.length - 1].latest)} (${last[last.length - 1].name}).`
+    : "";
+  return `${name} over ${axis}, ${lines.length} ${lines.length === 1 ? "run" : "runs"}, values from ${number(low)} to ${number(high)}.${ends}`;
 }

@@ -139,18 +139,15 @@ export function csvOf(lines, range, axis) {
 }
 
 /**
- * Return what a chart shows, as a sentence.
  * @param {string} name
- * @param {{ name: string, latest: number, min: number, max: number }[]} lines
+ * @param {LinePlot} plot
+ */
+export const saveSvg = (name, plot) => save(`${name}.svg`, new Blob([svgOf(name, plot)], { type: "image/svg+xml" }));
+
+/**
+ * @param {string} name
+ * @param {Line[]} lines
+ * @param {[number, number]} range
  * @param {string} axis
  */
-export function summaryOf(name, lines, axis) {
-  if (!lines.length) return `${name}: none of the shown runs has points.`;
-  const low = Math.min(...lines.map((line) => line.min).filter((value) => !Number.isNaN(value)));
-  const high = Math.max(...lines.map((line) => line.max).filter((value) => !Number.isNaN(value)));
-  const last = lines.filter((line) => !Number.isNaN(line.latest)).sort((one, other) => one.latest - other.latest);
-  const ends = last.length
-    ? ` Last values go from ${number(last[0].latest)} (${last[0].name}) to ${number(last[last.length - 1].latest)} (${last[last.length - 1].name}).`
-    : "";
-  return `${name} over ${axis}, ${lines.length} ${lines.length === 1 ? "run" : "runs"}, values from ${number(low)} to ${number(high)}.${ends}`;
-}
+export const saveCsv = (name, lines, range, axis) => save(`${name}.csv`, new Blob([csvOf(lines, range, axis)], { type: "text/csv" }));

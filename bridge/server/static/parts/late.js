@@ -1,0 +1,26 @@
+/** Parts that are loaded after the first picture, or when they are first shown. */
+
+import { html } from "htm/preact";
+import { useEffect, useState } from "preact/hooks";
+
+/**
+ * A component of a module that is loaded when `when` is true.
+ *
+ * @param {object} props
+ * @param {() => Promise<any>} props.from imports the module
+ * @param {string} props.name the name of the component in the module
+ * @param {any} props.with the component's props
+ * @param {boolean} [props.when]
+ * @param {any} [props.children] stands in its place until it is there
+ */
+export function Late({ from, name, with: props, when = true, children }) {
+  const [found, setFound] = useState(/** @type {{ part: any }} */ ({ part: null }));
+  useEffect(() => {
+    let wanted = when;
+    if (wanted) from().then((module) => wanted && setFound({ part: module[name] }));
+    return () => {
+      wanted = false;
+    };
+  }, [when]);
+  return found.part ? html`<${found.part} ...${props} />` : (children ?? null);
+}
