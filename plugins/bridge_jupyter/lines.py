@@ -54,7 +54,8 @@ def line_of(series: SampledSeries, number: int) -> Line:
     middles = (series.edges[:-1] + series.edges[1:]) / 2
     filled = buckets.count > 0
     columns = (middles, buckets.mean, buckets.minimum, buckets.maximum)
-    return Line(number, *(column[filled].tolist() for column in columns), *ends)
+    x, y, low, high = (column[filled].tolist() for column in columns)
+    return Line(number, x, y, low, high, *ends)
 
 
 def chart_svg(title: str, lines: Sequence[Line], left: float, top: float) -> str:

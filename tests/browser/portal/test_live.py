@@ -33,7 +33,7 @@ SOON_SECONDS = 1.0
 
 
 class Writer:
-    """Another process that logs points to a run when it is told to."""
+    """Another process that logs points to a run on request."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.process = process

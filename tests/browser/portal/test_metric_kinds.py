@@ -22,7 +22,7 @@ pytestmark = pytest.mark.browser
 
 
 KINDS: dict[str, Callable[[Run], object]] = {}
-"""What the run of these tests logs, by the name of the metric."""
+"""The values that the run of these tests logs, by the name of the metric."""
 
 
 def logs(name: str) -> Callable[[Callable[[Run], object]], Callable[[Run], object]]:
