@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from portal_calls import Api
+from portal_calls import Api, run_loop
 
 from bridge.records.run import RunChanges, RunRecord
 from bridge.records.views import Changes
@@ -86,11 +86,8 @@ async def listening(api: Api, query: str = "", headers: tuple[tuple[bytes, bytes
         await task
 
 
-def run(test: Callable[[], Awaitable[None]]) -> None:
-    async def call() -> None:
-        await test()
-
-    asyncio.run(call())
+def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    run_loop(test())
 
 
 @pytest.fixture(autouse=True)
@@ -205,6 +202,17 @@ def test_while_nothing_changes_one_cheap_read_serves_all_pages(stores: Workspace
         for one in listeners:
             watcher.remove(one)
         assert set(calls[11:]) == {()}
+
+    run(test)
+
+
+def test_too_many_pages_are_refused(stores: WorkspaceStores, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MOST_LISTENERS", 1)
+
+    async def test() -> None:
+        async with listening(api) as events, listening(api) as others:
+            assert (events.status, others.status) == (200, 503)
+            assert "1 pages use it already" in others.text
 
     run(test)
 

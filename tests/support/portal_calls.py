@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode
 
 from bridge.server.portal import portal
 from bridge.server.portal.frames import read_frame
 from bridge.store.workspace_stores import WorkspaceStores
+
+T = TypeVar("T")
+
+
+def run_loop(work: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in a thread of its own: after a browser test, the main thread has a running loop."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 @dataclass
@@ -61,7 +70,7 @@ class Api:
         parameters: Mapping[str, object] | None = None,
     ) -> Answer:
         """Send a request with the header that requests with a change need."""
-        return asyncio.run(self._call(method, path, body, headers or {}, parameters or {}))
+        return run_loop(self._call(method, path, body, headers or {}, parameters or {}))
 
     async def _call(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], parameters: Mapping[str, object]

@@ -103,7 +103,7 @@ class Listener:
 class Watcher:
     """Looks for changes of a workspace while a listener exists. All listeners share it.
 
-    Its methods may be called only in the event loop.
+    Unless a method states otherwise, it may be called only in the event loop.
 
     Args:
         views: returns the reads of the workspace.
@@ -121,14 +121,17 @@ class Watcher:
         """Whether it looks for changes now."""
         return self._task is not None
 
-    def add(self, listener: Listener) -> None:
-        """Add a listener.
+    def check_free(self) -> None:
+        """Check that another page may listen. It may be called in any thread.
 
         Raises:
             StoreUnavailable: too many pages listen already.
         """
         if len(self._listeners) >= MOST_LISTENERS:
             raise StoreUnavailable("The stream of changes", f"{MOST_LISTENERS} pages use it already")
+
+    def add(self, listener: Listener) -> None:
+        """Add a listener."""
         self._listeners.add(listener)
         self._is_new = True
         if self._task is None:
@@ -190,6 +193,7 @@ def get_changes(ask: Ask) -> Response:
     if "application/json" in accepted and EVENTS not in accepted:
         return json_answer(ask, listener.pending.take())
     watcher: Watcher = ask.served.kept("watcher", lambda: Watcher(lambda: ask.served.stores.tracking.views))
+    watcher.check_free()
     return StreamingResponse(_events(watcher, listener), headers=HEADERS, media_type=EVENTS)
 
 

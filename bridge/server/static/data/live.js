@@ -31,6 +31,21 @@ const NOTHING = { created: [], runs: [], removed: [], files: [], experiments: []
 const isEmpty = (changes) =>
   changes.complete && /** @type {(keyof typeof NOTHING)[]} */ (Object.keys(NOTHING)).every((key) => !changes[key].length);
 
+/**
+ * Wait for a time, or until a signal.
+ * @param {number} milliseconds
+ * @param {AbortSignal} signal
+ * @returns {Promise<void>}
+ */
+const wait = (milliseconds, signal) =>
+  new Promise((resolve) => {
+    const timer = setTimeout(resolve, milliseconds);
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+
 /** @param {string | string[] | undefined} ids */
 const joined = (ids) => (Array.isArray(ids) ? ids.join(",") : ids);
 
@@ -222,7 +237,7 @@ class Stream {
         if (signal.aborted) return;
         set(/** @type {any} */ (error).status === 401 ? "off" : "connecting");
       }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await wait(POLL_MS, signal);
     }
   }
 }
