@@ -8,7 +8,7 @@ import { RUN_TABS } from "./lib/route.js";
 import { changeTheme, openShort, route, shell, state, theme } from "./navigation.js";
 import { Header } from "./parts/header.js";
 import { useKeys } from "./parts/keys.js";
-import { Later } from "./parts/later.js";
+import { Late } from "./parts/late.js";
 import { Boundary, Empty, Problem } from "./parts/problem.js";
 import { Toasts } from "./parts/toast.js";
 
@@ -79,8 +79,8 @@ function pagesNear() {
   return [place("Runs of this experiment", { page: "experiment", id }), place("Notes", { page: "notes", id }), home];
 }
 
-const loadKeySheet = async () => (await import("./parts/key_sheet.js")).KeySheet;
-const loadPalette = async () => (await import("./parts/palette.js")).Palette;
+const loadKeySheet = () => import("./parts/key_sheet.js");
+const loadPalette = () => import("./parts/palette.js");
 const close = () => (sheet.value = "");
 const openPalette = () => (sheet.value = "palette");
 
@@ -108,9 +108,9 @@ function App() {
     <${Header} shell=${shell} theme=${theme.value} onTheme=${changeTheme} onSheet=${onSheet} />
     <main id="page" tabindex="-1"><${Boundary} key=${loaded.value?.key}>${loaded.value?.content}<//></main>
     <${Toasts} />
-    ${sheet.value === "keys" ? html`<${Later} load=${loadKeySheet} onFail=${close} onClose=${close} />` : null}
+    ${sheet.value === "keys" ? html`<${Late} from=${loadKeySheet} name="KeySheet" with=${{ onClose: close }} />` : null}
     ${sheet.value === "palette"
-      ? html`<${Later} load=${loadPalette} onFail=${close} search=${findPlaces} pages=${pagesNear()} onClose=${close} />`
+      ? html`<${Late} from=${loadPalette} name="Palette" with=${{ search: findPlaces, pages: pagesNear(), onClose: close }} />`
       : null}`;
 }
 

@@ -2,9 +2,11 @@
 
 import { html } from "htm/preact";
 import { useEffect, useState } from "preact/hooks";
+import { sentence } from "./problem.js";
+import { toast } from "./toast.js";
 
 /**
- * A component of a module that is loaded when `when` is true.
+ * A component of a module that is loaded when `when` is true. If that fails, a message says so.
  *
  * @param {object} props
  * @param {() => Promise<any>} props.from imports the module
@@ -17,7 +19,8 @@ export function Late({ from, name, with: props, when = true, children }) {
   const [found, setFound] = useState(/** @type {{ part: any }} */ ({ part: null }));
   useEffect(() => {
     let wanted = when;
-    if (wanted) from().then((module) => wanted && setFound({ part: module[name] }));
+    const failed = (/** @type {unknown} */ error) => wanted && toast(sentence(error), { kind: "problem" });
+    if (wanted) from().then((module) => wanted && setFound({ part: module[name] }), failed);
     return () => {
       wanted = false;
     };
