@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from recorded_view import MakeView, Recorded
+from recorded_view import Clock, MakeView, Recorded
 
 from bridge import Experiment, Run, Workspace
 from bridge_jupyter import live
@@ -35,7 +35,9 @@ def view() -> MakeView:
     return Recorded
 
 
-@pytest.fixture(autouse=True)
-def costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the pauses of a view not depend on the speed of this computer."""
-    monkeypatch.setattr(live, "SHARE", float("inf"))
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of all views of the test."""
+    clock = Clock()
+    monkeypatch.setattr(live, "time", clock)
+    return clock

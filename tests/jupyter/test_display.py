@@ -11,6 +11,9 @@ from typing import Any
 import pytest
 
 from bridge import Run
+from bridge.server import vendor
+
+pytestmark = pytest.mark.skipif(not vendor.is_fetched(), reason="the JavaScript packages of the page were not fetched")
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 HINT = "pip install runbridge[jupyter]"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-import time
 
 import numpy
 import pytest
-from recorded_view import MakeView
+from recorded_view import Clock, MakeView
 
 from bridge import Experiment, Run
 from bridge_jupyter import live
@@ -71,15 +70,20 @@ def test_only_the_visible_charts_are_updated(run: Run, view: MakeView) -> None:
     assert shown.series()["keys"] == ["loss"]
 
 
-def test_a_view_is_read_at_most_twice_a_second_and_less_if_reads_are_slow(
-    run: Run, view: MakeView, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_view_is_read_at_most_twice_a_second(run: Run, view: MakeView, clock: Clock) -> None:
     shown = view(run)
     shown.take(READY)
-    assert shown.live.due - time.monotonic() > live.PERIOD - 0.1
-    monkeypatch.setattr(live, "SHARE", 1e-9)
+    assert shown.live.due == clock.now + 0.5
+
+
+def test_reads_take_at_most_a_tenth_of_a_processor(run: Run, view: MakeView, clock: Clock) -> None:
+    shown = view(run)
+    clock.cost = 0.2
+    shown.take(READY)
+    assert shown.live.due == pytest.approx(clock.now + 2.0)
+    clock.cost = 100.0
     shown.take()
-    assert shown.live.due - time.monotonic() > live.LONGEST_PAUSE - 1
+    assert shown.live.due == clock.now + live.LONGEST_PAUSE
 
 
 def test_a_view_ends_with_its_run_and_still_answers(run: Run, view: MakeView) -> None:
@@ -105,13 +109,11 @@ def test_a_closed_view_is_not_read_until_it_is_shown_again(run: Run, view: MakeV
     assert [message["kind"] for message, _ in shown.take(READY)] == ["state", "frame"]
 
 
-def test_everything_is_repeated_until_the_browser_is_ready(
-    run: Run, view: MakeView, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_everything_is_repeated_until_the_browser_is_ready(run: Run, view: MakeView, clock: Clock) -> None:
     """A message that is sent before the browser has created the view is lost."""
-    monkeypatch.setattr(live, "REPEAT", 0.0)
     shown = view(run)
     for _ in range(2):
+        clock.now += live.REPEAT
         assert [message["kind"] for message, _ in shown.take()] == ["state", "frame"]
     shown.take(READY)
     assert shown.take() == []
@@ -133,7 +135,7 @@ def test_the_children_of_a_run_are_listed_and_charted(run: Run, experiment: Expe
 
 
 def test_an_experiment_lists_new_runs_and_charts_the_chosen_ones(
-    run: Run, experiment: Experiment, view: MakeView
+    run: Run, experiment: Experiment, view: MakeView, clock: Clock
 ) -> None:
     shown = view(experiment)
     shown.take(READY)
@@ -146,7 +148,7 @@ def test_an_experiment_lists_new_runs_and_charts_the_chosen_ones(
     run.complete()
     other.complete()
     shown.take()
-    assert live.SLOW_PERIOD - 0.1 < shown.live.due - time.monotonic() < math.inf  # a run may start later
+    assert shown.live.due == clock.now + live.SLOW_PERIOD  # a run may start later
 
 
 def test_a_list_of_runs_shows_each_run_once(run: Run, experiment: Experiment, view: MakeView) -> None:
@@ -212,7 +214,9 @@ def test_odd_requests_do_no_harm(run: Run, view: MakeView, request_: object) -> 
     assert shown.series(READY)["#points"].tolist() == [10]
 
 
-def test_the_picture_in_the_notebook_is_updated_now_and_then_and_at_the_end(run: Run, view: MakeView) -> None:
+def test_the_picture_in_the_notebook_is_updated_now_and_then_and_at_the_end(
+    run: Run, view: MakeView, clock: Clock
+) -> None:
     shown = view(run)
     run.log("loss", 0.2)
     shown.take(READY)
@@ -220,9 +224,12 @@ def test_the_picture_in_the_notebook_is_updated_now_and_then_and_at_the_end(run:
     run.log("loss", 0.1)
     shown.take()
     assert shown.pictures == 1
-    run.complete()
+    clock.now += live.PICTURE_PERIOD
     shown.take()
     assert shown.pictures == 2
+    run.complete()
+    shown.take()
+    assert shown.pictures == 3
 
 
 def _file(folder: object, text: str) -> str:

@@ -81,17 +81,3 @@ def test_a_view_survives_that_the_workspace_is_closed(run: Run, shown: Shown) ->
     run.experiment.workspace.close()
     shown.wait_for("state", 2)
     assert not [message for message in shown.messages if message["kind"] == "error"]
-
-
-def test_a_view_takes_a_small_share_of_the_processor(run: Run, view: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The pause after each read is at least nine times as long as the read took of the processor."""
-    monkeypatch.setattr(live, "SHARE", 0.1)
-    monkeypatch.setattr(live, "PERIOD", 0.0)
-    shown = view(run)
-    shown.take({"kind": "ready", "view": "one"})
-    for key in range(50):
-        run.log_list(f"many/{key}", [float(value) for value in range(500)])
-    cost = time.thread_time()
-    shown.take()
-    cost = time.thread_time() - cost
-    assert shown.live.due - time.monotonic() > 5 * cost

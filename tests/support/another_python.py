@@ -27,7 +27,7 @@ LEFT_OUT = [
     "tests/test_import.py",
     "tests/test_wheel.py",
 ]
-NEEDED = ["ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]
+NEEDED = ["anywidget", "ipython", "matplotlib", "pillow", "pytest-timeout", "pytest-xdist", "tensorboard"]
 
 
 def find_python(version: str) -> str | None:

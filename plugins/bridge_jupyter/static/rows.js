@@ -35,10 +35,10 @@ export function Rows({ connection, dark, now }) {
           ${rows.map(
             (row) =>
               html`<tr key=${row.id}>
-                <th scope="row">
+                <th scope="row"><div class="name">
                   ${canChoose ? html`<${Dot} row=${row} shown=${shown.has(row.id)} dark=${dark} toggle=${toggle} />` : null}
                   <span class="cut" title=${row.name}>${row.name}</span>
-                </th>
+                </div></th>
                 <td><${Status} status=${row.status} /></td>
                 <td class="number">${elapsed(row, now)}</td>
                 ${row.values.map((value) => html`<td class="number">${shownValue(value)}</td>`)}
