@@ -14,6 +14,7 @@ from bridge.server.portal.compare import get_compare
 from bridge.server.portal.experiments import get_experiment
 from bridge.server.portal.files import get_file, get_files, get_zip
 from bridge.server.portal.home import get_home
+from bridge.server.portal.images import get_images
 from bridge.server.portal.live import get_changes
 from bridge.server.portal.logs import get_log, get_log_search, get_logs
 from bridge.server.portal.points import get_points
@@ -48,6 +49,7 @@ TABLE: tuple[Entry, ...] = (
     Entry("GET", "/check", get_check),
     Entry("GET", "/changes", get_changes),
     Entry("GET", "/compare", get_compare, is_tagged=True, is_of_files=True),
+    Entry("GET", "/images", get_images, is_tagged=True, is_of_files=True),
     Entry("GET", "/experiments/{experiment}", get_experiment, is_tagged=True),
     Entry("PATCH", "/experiments/{experiment}", patch_experiment, "writer"),
     Entry("GET", "/experiments/{experiment}/table", get_table, is_tagged=True),

@@ -321,3 +321,12 @@ def test_a_range_over_ten_thousand_lines_follows_the_pointer_for_100_ms_a_move(p
     page.mouse.up()
     assert len(counts) == moves, "the picture did not follow each move"
     assert spent <= 0.1
+
+
+def test_the_experiment_page_shows_the_last_image_of_each_run(
+    page: Page, site: PortalSite, ids: dict[str, str]
+) -> None:
+    page.goto(f"{site.address}experiments/{ids['experiment']}?charts=find:sample")
+    image = page.get_by_role("figure", name="sample").get_by_role("img", name="sample of gentle-crane, step 2")
+    expect(image).to_be_visible()
+    assert image.evaluate("(node) => node.decode().then(() => node.naturalWidth)") == 64

@@ -170,6 +170,16 @@ export const getValues = (id, key, { limit, signal } = {}) =>
   getJson(`${runPath(id)}/values/${encoded(key)}`, { limit }, signal);
 
 /**
+ * Return the last image that each of several runs logged under a key; runs without one are absent.
+ * @param {string[]} runs
+ * @param {string} key
+ * @param {Options} [options]
+ * @returns {Promise<{run: string, path: string, step: number, images: number}[]>}
+ */
+export const getImages = async (runs, key, { signal } = {}) =>
+  (await getJson("/images", { runs: runs.join(","), key }, signal)).images;
+
+/**
  * Return everything about several runs, as `getRun` does. `source` is a list of [path, hash] of the source files, or null.
  * @param {string[]} runs
  * @param {Options} [options]

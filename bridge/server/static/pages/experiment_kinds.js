@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { plural } from "../lib/format.js";
 import { Chart } from "../parts/chart.js";
+import { LastImages } from "./experiment_images.js";
 
 /** @typedef {import("./experiment_layout.js").ChartSpec} ChartSpec */
 
@@ -23,7 +24,7 @@ export function OtherKind({ spec, context, height }) {
   return html`<${Chart} name=${spec.key} about=${spec.about || kind} height=${height} menu=${menu}
     summary=${`${spec.key}: ${kind} of ${plural(spec.runs, "run")}`}
     notes=${[{ text: `${kind} of ${plural(spec.runs, "run")}` }]}>
-    ${texts ? words(spec) : html`<div class="kind-links" tabindex="0" role="group" aria-label=${`Runs with ${spec.key}`}>
+    ${texts ? words(spec) : spec.kind === "image" ? html`<${LastImages} name=${spec.key} runs=${model.shown.value} look=${(/** @type {string} */ id) => model.look(id)} href=${context.href} />` : html`<div class="kind-links" tabindex="0" role="group" aria-label=${`Runs with ${spec.key}`}>
       ${runs.map((id) => {
         const look = model.look(id);
         return html`<a key=${id} href=${`${context.href(id)}/${tab}`}><span class="tip-dot" style=${{ background: look.colour }}></span><span class="cut">${look.name}</span></a>`;

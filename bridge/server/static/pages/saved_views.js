@@ -6,6 +6,7 @@ import { useEffect } from "preact/hooks";
 import * as api from "../data/api.js";
 import { parse, print } from "../lib/state.js";
 import { sentence } from "../parts/problem.js";
+import { useKeys } from "../parts/keys.js";
 import { toast } from "../parts/toast.js";
 import { ViewsMenu } from "../parts/views_menu.js";
 
@@ -89,6 +90,7 @@ export function SavedViews({ experiment, state, shell, class: button }) {
     await navigator.clipboard.writeText(location.href);
     toast("The link is copied.");
   };
+  useKeys({ u: ["Copy the link to what is shown", () => void copy()] }, "Experiment");
   const isChanged = current !== undefined && printView(state.value) !== printView(parse(current.state));
   return html`<${ViewsMenu} views=${all.map((view) => ({ name: view.name, isShared: view.isShared, href: hrefOf(view) }))}
     current=${name} isChanged=${isChanged} canShare=${shell.role !== "reader"} onSave=${save} onDelete=${remove} onCopy=${copy} class=${button ?? "button"} />`;
