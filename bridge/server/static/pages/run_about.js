@@ -42,7 +42,7 @@ export function About({ run, shell }) {
         html`<a href=${shell.href({ page: "run", id: run.id, tab: "source" })}><code>${commit.slice(0, 7)}</code></a
           >${branch ? html` <span class="soft">${branch}</span>` : ""}${dirty ? html` <span class="badge">dirty</span>` : ""}`,
     ],
-    ["source", tags.get("mlflow.source.name") ?? run.definition?.script],
+    ["source", sourceLine(run, tags)],
     ["environment", environmentLine(run)],
     [
       "data sets",
@@ -80,21 +80,29 @@ export function About({ run, shell }) {
   </section>`;
 }
 
-/** Who reports the status, and since when. @param {any} run @param {number} now */
-function speaker(run, now) {
-  if (!isOpen(run)) return run.end_time ? `${ago(run.end_time, now)} ago` : "";
-  if (!run.owner) return run.status === "NotResponding" ? "its process stopped reporting" : "no process owns this run";
-  return `owned by process ${run.owner.journal.slice(0, 8)}, since ${ago(run.owner.since, now)}`;
+/** How long ago a time was, as a part of a sentence. @param {number} at @param {number} now */
+function since(at, now) {
+  const text = ago(at, now);
+  return text === "now" ? "just now" : /^\d{4}-/.test(text) ? text : `${text} ago`;
 }
 
-/** The environment in one line. @param {any} run */
+/** Who reports the status, and since when. @param {any} run @param {number} now */
+function speaker(run, now) {
+  if (!isOpen(run)) return run.end_time ? since(run.end_time, now) : "";
+  if (!run.owner) return run.status === "NotResponding" ? "its process stopped reporting" : "no process owns this run";
+  return `reported by process ${run.owner.journal.slice(0, 8)}, which owns the run since ${time(run.owner.since, { seconds: true })}`;
+}
+
+/** The environment in one line: its name, its interpreter, and where the script runs. @param {any} run */
 function environmentLine(run) {
   const environment = run.definition?.environment;
-  const tags = new Map([...run.tags, ...run.properties]);
-  const parts = [
-    environment?.name,
-    environment?.python ?? tags.get("runbridge.python") ?? tags.get("python"),
-    run.definition?.target,
-  ];
-  return parts.filter(Boolean).map(String).join(", ");
+  const python = environment?.python?.interpreterPath;
+  return [environment?.name, python === "python" ? "" : python, run.definition?.target].filter(Boolean).join(", ");
+}
+
+/** The script with its arguments. @param {any} run @param {Map<string, string>} tags */
+function sourceLine(run, tags) {
+  const { script, command, arguments: own } = run.definition ?? {};
+  const text = command || [script, ...(Array.isArray(own) ? own : [])].filter(Boolean).join(" ");
+  return text ? html`<code>${text}</code>` : tags.get("mlflow.source.name");
 }

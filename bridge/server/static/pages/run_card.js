@@ -46,7 +46,7 @@ function MetricCard({ metric, kind, large, onLarge, ...rest }) {
     <figcaption class="metric-head">
       <h3 title=${metric.key}>${metric.key}</h3>
       <span class="metric-last">${lastOf(metric, kind)}</span>
-      ${!single && html`<${Menu} label=${`Actions of ${metric.key}`} icon="more" small=${true} items=${() => menuOf({ metric, kind, run: rest.run, shell: rest.shell, state: rest.state, card: card.current, onLarge: () => onLarge(isLarge ? "" : name) })} />`}
+      ${!single && html`<${Menu} label=${`Actions of ${metric.key}`} icon="more" class="button quiet small icon" items=${() => menuOf({ metric, kind, run: rest.run, shell: rest.shell, state: rest.state, card: card.current, onLarge: () => onLarge(isLarge ? "" : name) })} />`}
       ${!single && html`<button class="button quiet small icon" aria-label=${`${isLarge ? "Small" : "Large"} view of ${metric.key}`} title="Large view (Enter)" onClick=${() => onLarge(isLarge ? "" : name)}><${Icon} name=${isLarge ? "close" : "grow"} /></button>`}
     </figcaption>
     ${metric.description && html`<p class="metric-about">${metric.description}</p>`}

@@ -70,7 +70,13 @@ export class RunData {
   /** Read the run and its metrics. */
   async load() {
     try {
-      const [run, metrics] = await Promise.all([api.getRun(this.id), api.getRunMetrics(this.id)]);
+      const metricsLater = api.getRunMetrics(this.id);
+      metricsLater.catch(() => {}); // awaited below
+      const run = await api.getRun(this.id);
+      if (this.closed) return;
+      // The first time, the page shows the run while it waits for thousands of metrics.
+      if (!this.run.value) this.run.value = run;
+      const metrics = await metricsLater;
       if (this.closed) return;
       batch(() => {
         this.run.value = run;

@@ -51,22 +51,21 @@ export function Overview({ run, data, metrics, shell, editing, onEditing }) {
   </div>`;
 }
 
-/** The error of a failed run, with its trace first. @param {{ run: any }} props */
+/** The error of a failed run: its first line, and below it the trace or the other lines. @param {{ run: any }} props */
 function Failure({ run }) {
   if (!run.error) return null;
   const error = typeof run.error === "string" ? { message: run.error } : run.error;
   const inner = error.error ?? error;
-  const trace =
-    inner.debugInfo?.stackTrace ?? inner.debug_stack_trace ?? inner.trace ?? inner.traceback ?? error.trace ?? "";
-  const message = inner.message ?? "";
-  const rest = trace ? "" : typeof run.error === "string" || message ? "" : JSON.stringify(run.error, null, 2);
+  const [message, ...lines] = String(inner.message ?? "").split("\n");
+  const trace = inner.debugInfo?.stackTrace ?? inner.debug_stack_trace ?? inner.traceback ?? "";
+  const rest = String(trace || lines.join("\n") || (message ? "" : JSON.stringify(error, null, 2)));
   return html`<section class="failure" aria-label="Error">
     <div class="failure-head">
-      <span class="status-bad" aria-hidden="true">✕</span
-      ><b>${message || inner.code || "The run failed."}</b
-      >${message && inner.code ? html`<span class="badge">${inner.code}</span>` : ""}
+      <span class="status-bad" aria-hidden="true">✕</span>
+      <b>${message || inner.code || "The run failed."}</b>
+      ${message && inner.code && inner.code !== "UserError" ? html`<span class="badge">${inner.code}</span>` : ""}
     </div>
-    ${(trace || rest) && html`<pre class="failure-trace" tabindex="0" role="region" aria-label="Trace">${String(trace || rest).trimEnd()}</pre>`}
+    ${rest && html`<pre class="failure-trace" tabindex="0" role="region" aria-label="Trace">${rest.trimEnd()}</pre>`}
   </section>`;
 }
 

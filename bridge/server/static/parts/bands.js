@@ -76,7 +76,7 @@ export function Bands({ label, x, words, xName = "step" }) {
       <span>${number(low)}</span><span>${xName}</span><span>${number(high)}</span>
     </div>
     <figcaption class="plot-foot">
-      ${kinds.slice(0, COLOURS).map((word) => html`<span class="plot-key" key=${String(word)}><i class="plot-mark" style=${{ background: colour(word) }}></i>${shownWord(word)}</span>`)}
+      ${kinds.slice(0, COLOURS).map((word) => html`<span class="plot-key" key=${String(word)}><i class="plot-mark" style=${{ background: colour(word) }}></i><span class="cut">${shownWord(word)}</span></span>`)}
       ${kinds.length > COLOURS && html`<span class="plot-key">and ${kinds.length - COLOURS} more</span>`}
     </figcaption>
     <${Changes} label=${label} bands=${bands} xName=${xName} />
