@@ -1,6 +1,7 @@
 /** The tab Details: environment, definition, properties, and everything as JSON. */
 
 import { html } from "htm/preact";
+import { environmentOf } from "../lib/environment.js";
 import { time } from "../lib/format.js";
 import { JsonNode } from "../parts/preview.js";
 
@@ -8,7 +9,7 @@ import { JsonNode } from "../parts/preview.js";
 export function Details({ run }) {
   const properties = run.properties;
   const machine = run.tags.filter((/** @type {[string, string]} */ [key]) => /^(mlflow|azureml|runbridge)\./.test(key));
-  const environment = run.definition?.environment;
+  const { facts, packages, variables } = environmentOf(run);
   const times = [
     ["started", run.start_time],
     ["ended", run.end_time],
@@ -21,7 +22,9 @@ export function Details({ run }) {
       title="Run"
       pairs=${[["id", run.id], ["name", run.name], ["number", String(run.number)], ["experiment", `${run.experiment.name} (${run.experiment.id})`], ["status", run.status], ...times]}
     />
-    ${environment && html`<${Tree} title="Environment" value=${environment} />`}
+    <${Pairs} title="Environment" pairs=${[...facts]} />
+    ${packages.size > 0 && html`<${Pairs} title="Packages" pairs=${[...packages]} />`}
+    ${variables.size > 0 && html`<${Pairs} title="Environment variables" pairs=${[...variables]} />`}
     ${run.definition && html`<${Tree} title="Definition as submitted" value=${run.definition} />`}
     <${Pairs} title="Properties" pairs=${properties} />
     ${machine.length > 0 && html`<${Pairs} title="Tags of tools" pairs=${machine} />`}
