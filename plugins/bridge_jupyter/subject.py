@@ -26,6 +26,9 @@ LISTED_RUNS = 100
 CHARTED_RUNS = 20
 """The greatest number of runs whose lines a chart shows."""
 
+CHARTED_KEYS = 200
+"""The greatest number of metrics that a view shows as charts."""
+
 SYSTEM = "system/"
 """The start of the keys of system metrics. Their charts come last."""
 
@@ -97,6 +100,14 @@ class Subject:
 
     def keys(self) -> list[str]:
         """Return the names of the charted metrics, in the order of their first points, system metrics last."""
+        return self._all_keys()[:CHARTED_KEYS]
+
+    @property
+    def more_keys(self) -> int:
+        """The number of metrics that have no chart, because there are too many."""
+        return max(0, len(self._all_keys()) - CHARTED_KEYS)
+
+    def _all_keys(self) -> list[str]:
         names = dict.fromkeys(name for record in self.charted for name in record.latest_metrics)
         return sorted(names, key=lambda name: name.startswith(SYSTEM))
 

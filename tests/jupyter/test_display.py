@@ -70,6 +70,19 @@ def test_a_view_object_is_one_output_with_all_forms(run: Run, tmp_path: Path) ->
     assert "digits: Running" in output["text/plain"]
 
 
+def test_a_closed_view_is_not_updated(run: Run, tmp_path: Path) -> None:
+    cell = """
+from bridge_jupyter import RunView
+from bridge_jupyter.watcher import WATCHER
+view = RunView(run).start()
+before = len(WATCHER._views)
+view.close()
+print(before, len(WATCHER._views))
+"""
+    ((_, text, error),) = shown(run, tmp_path, IN_A_KERNEL, cell)
+    assert (text.strip(), error) == ("1 0", "None")
+
+
 def test_other_lists_are_shown_as_before(run: Run, tmp_path: Path) -> None:
     for cell, expected in (("[1, 2]", "[1, 2]"), ("[]", "[]")):
         ((outputs, text, error),) = shown(run, tmp_path, IN_A_KERNEL, cell)

@@ -159,6 +159,15 @@ def test_a_list_of_runs_shows_each_run_once(run: Run, experiment: Experiment, vi
     assert state["total"] == 2
 
 
+def test_a_view_of_many_metrics_stays_small(run: Run, view: MakeView) -> None:
+    run.log_metrics({f"many/{key}": 1.0 for key in range(3000)})
+    shown = view(run)
+    messages = shown.take(READY)
+    (state,) = [message for message, _ in messages if message["kind"] == "state"]
+    assert (len(state["keys"]), state["moreKeys"]) == (200, 2801)
+    assert sum(len(frame) for _, frames in messages for frame in frames) < 100_000
+
+
 def test_the_end_of_the_log_follows_the_run(run: Run, view: MakeView, tmp_path: object) -> None:
     run.upload_file("user_logs/std_log.txt", _file(tmp_path, "x" * 70_000 + "\nlast line\n"))
     shown = view(run)

@@ -3,7 +3,7 @@
 import { html } from "htm/preact";
 import { useEffect, useMemo, useRef } from "preact/hooks";
 import { runColour } from "runbridge/lib/colour.js";
-import { number } from "runbridge/lib/format.js";
+import { number, plural } from "runbridge/lib/format.js";
 import { Bars } from "runbridge/parts/bars.js";
 import { Lines } from "runbridge/parts/lines.js";
 import { toLine } from "runbridge/parts/lines_data.js";
@@ -29,6 +29,7 @@ export function Charts({ connection, look, hover }) {
     ${keys.map(
       (key) => html`<${Chart} key=${key} name=${key} series=${all.get(key)} ...${{ connection, look, hover, see }} />`,
     )}
+    ${contents.moreKeys ? html`<p class="soft more">and ${plural(contents.moreKeys, "metric")} more</p>` : null}
   </div>`;
 }
 
@@ -110,7 +111,9 @@ function Chart({ name, series, connection, look, hover, see }) {
           onZoom=${(/** @type {number} */ low, /** @type {number} */ high) => zoom(connection, [low, high])}
           onReset=${() => zoom(connection, null)}
         />`
-      : html`<${Bars} name=${name} height=${HEIGHT} hover=${hover} bars=${lines.map((line) => ({ ...line, value: line.latest }))} />`}
+      : shown.length
+        ? html`<${Bars} name=${name} height=${HEIGHT} hover=${hover} bars=${lines.map((line) => ({ ...line, value: line.latest }))} />`
+        : html`<div style=${{ height: `${HEIGHT}px` }}></div>`}
     <p class="visually-hidden">${summary(name, shown)}</p>
     ${lost(shown, look.log) ? html`<p class="hint soft">${lost(shown, look.log)}</p>` : null}
   </figure>`;

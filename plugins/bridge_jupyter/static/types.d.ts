@@ -31,6 +31,8 @@ export interface Contents {
   link: string;
   run: RunFacts | null;
   keys: string[];
+  /** The number of metrics without a chart, because there are too many. */
+  moreKeys: number;
   charted: { id: string; number: number; name: string }[];
   total: number;
   columns: string[];

@@ -34,6 +34,12 @@ def _(run):
     return
 
 
+@app.cell
+def _(RunDetails, run):
+    RunDetails(run).show()
+    return
+
+
 if __name__ == "__main__":
     app.run()
 """
@@ -58,6 +64,7 @@ def test_a_run_and_an_experiment_are_live(
         first, second = page.locator(".runbridge-view .view").first, page.locator(".runbridge-view .view").nth(1)
         expect(first).to_contain_text("calm-arch", timeout=PATIENCE_SECONDS * 1000)
         expect(second).to_contain_text("1 run")
+        expect(page.locator(".runbridge-view .view").nth(2)).to_contain_text("calm-arch")
         plot = first.locator('.card[data-key="loss"] .lines-plot:has(canvas)')
         expect(plot).to_be_visible()
         run.log("loss", 1.0)
