@@ -6,7 +6,6 @@ import gzip
 import random
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -18,7 +17,7 @@ from portal_site import PATIENCE_SECONDS, PortalSite, Problems, portal_site, sta
 from bridge import Experiment, Workspace
 from bridge.records.run import RunChanges, RunRecord, new_run_id
 from bridge.records.series import Point
-from bridge.server.vendor import STATIC
+from bridge.server.static_files import StaticFiles
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -29,7 +28,9 @@ COLUMNS = (
     ",params.lr,params.model,params.seed"
 )
 
-BEFORE_CHART_BYTES, PORTAL_BYTES = 80_000, 150_000
+BEFORE_CHART_BYTES, PORTAL_BYTES = 140_000, 340_000
+"""Compressed bytes of scripts and style sheets. Decision 0017 says why they are more than those of a bundler."""
+
 DATA_REQUESTS = 12
 HEAP_BYTES = 40_000_000
 FEW_RUNS_RATIO = 3.0
@@ -67,6 +68,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PortalSite, 
             for key in METRICS:
                 run.log_series(key, (np.exp(-np.arange(POINTS) / 200) + 0.1 * noise[number]).tolist(), steps=steps)
             run.complete()
+    tracking.get_runs(["none"])  # moves what was logged into the database, so that no request of the page does it
     with portal_site(workspace) as site:
         yield site, many.id, few.id
     workspace.close()
@@ -90,17 +92,25 @@ def visit(page: Page, site: PortalSite, experiment: str) -> None:
     page.wait_for_function(FIRST_CHART)
 
 
-def browser_seconds() -> float:
-    """Return the processor time of all processes of the browser so far."""
-    seconds = 0.0
+def browser_times() -> dict[int, float]:
+    """Return the processor time of each process of the browser so far, by process id."""
+    times = {}
     for process in psutil.Process().children(recursive=True):
         try:
             if "chrom" in process.name():
-                times = process.cpu_times()
-                seconds += times.user + times.system
+                spent = process.cpu_times()
+                times[process.pid] = spent.user + spent.system
         except psutil.Error:
             continue
-    return seconds
+    return times
+
+
+def seconds_since(before: dict[int, float]) -> float:
+    """Return the processor time of the browser since `before`.
+
+    A process that has ended since then belongs to a page that was closed before, so it does not count.
+    """
+    return sum(spent - before.get(process, 0.0) for process, spent in browser_times().items())
 
 
 def test_the_first_chart_needs_few_bytes_and_requests(
@@ -116,22 +126,20 @@ def test_the_first_chart_needs_few_bytes_and_requests(
     assert size <= BEFORE_CHART_BYTES, sorted(((len(gzip.compress(a.body())), a.url) for a in scripts), reverse=True)
     assert len(data) <= DATA_REQUESTS, data
     expect(page.get_by_role("grid")).to_have_attribute("aria-rowcount", str(RUNS + 1))
-    answers.clear()
     page.goto("about:blank")
     visit(page, site, many)
-    again = [answer.url for answer in answers if "/static/" in answer.url and not answer.from_service_worker]
-    assert all(answer.request.sizes()["responseBodySize"] == 0 for answer in answers if answer.url in again)
+    fetched = page.evaluate(
+        "() => performance.getEntriesByType('resource')"
+        ".filter((one) => one.name.includes('/static/') && one.transferSize).map((one) => one.name)"
+    )
+    assert fetched == [], "a second visit loads no file"
 
 
-def test_the_whole_page_is_small() -> None:
-    files = [path for path in STATIC.rglob("*") if path.suffix in (".js", ".css")]
-    sizes = {path: _compressed(path) for path in files}
-    ours = sum(size for path, size in sizes.items() if "vendor" not in path.parts)
-    assert sum(sizes.values()) <= PORTAL_BYTES, (ours, sizes)
-
-
-def _compressed(path: Path) -> int:
-    return len(gzip.compress(path.read_bytes(), 6))
+def test_all_modules_and_packages_together_stay_small() -> None:
+    served = StaticFiles()
+    paths = [path for path in served.files if path.endswith((".js", ".css")) and path not in served.styles]
+    sizes = {path: len(served.files[path].compressed) for path in paths}
+    assert sum(sizes.values()) <= PORTAL_BYTES, sizes
 
 
 def test_ten_thousand_runs_and_all_charts_need_little_memory(
@@ -159,10 +167,10 @@ def test_ten_thousand_runs_cost_the_browser_little_more_than_ten(
     for _ in range(3):
         for experiment in (few, many):
             page = visitor.new_page()
-            before = browser_seconds()
+            before = browser_times()
             visit(page, site, experiment)
             page.get_by_role("figure", name=METRICS[3], exact=True).locator("canvas").first.wait_for()
-            costs[experiment].append(browser_seconds() - before)
+            costs[experiment].append(seconds_since(before))
             page.close()
     assert min(costs[many]) <= FEW_RUNS_RATIO * min(costs[few]), costs
 
@@ -172,13 +180,13 @@ def test_scrolling_and_sorting_keep_few_nodes(visitor: BrowserContext, big: tupl
     page = visitor.new_page()
     visit(page, site, many)
     grid = page.get_by_role("grid")
-    before = browser_seconds()
+    before = browser_times()
     started = time.monotonic()
     grid.evaluate(
         "async (node) => { for (let i = 0; i < 80; i++) { node.scrollTop += i % 2 ? 28 * 107 : 60;"
         " await new Promise(requestAnimationFrame); } }"
     )
-    spent, passed = browser_seconds() - before, time.monotonic() - started
+    spent, passed = seconds_since(before), time.monotonic() - started
     assert spent <= max(80 * 0.05, passed), "a frame costs no more than the screen's pace allows"
     assert grid.locator(".table-row").count() < 80
     grid.get_by_role("columnheader", name="val/metric0").get_by_role("button").click()
