@@ -89,6 +89,22 @@ def test_a_drag_zooms_all_charts_down_to_single_points(run: Run, host: MakeHost)
     shown.until(lambda: not shown.drawn("long")[0]["exact"])
 
 
+def test_the_pointer_shows_exact_values_beside_it_even_in_a_moved_cell(run: Run, host: MakeHost) -> None:
+    shown = host(run)
+    shown.until(lambda: shown.has_drawn("train/loss"))
+    shown.page.evaluate("document.querySelector('.runbridge-view').parentElement.style.transform = 'translateY(40px)'")
+    plot = shown.chart("train/loss").locator(".u-over").bounding_box()
+    assert plot is not None
+    x, y = plot["x"] + plot["width"] - 2, plot["y"] + plot["height"] / 2
+    shown.page.mouse.move(x - 4, y)
+    shown.page.mouse.move(x, y)
+    tip = shown.chart("train/loss").locator(".chart-tip")
+    expect(tip).to_contain_text("step 49")
+    expect(tip).to_contain_text("0.169492")
+    box = tip.bounding_box()
+    assert box is not None and abs(box["y"] - y) < 60
+
+
 def test_another_axis_shows_the_same_points_over_time(run: Run, host: MakeHost) -> None:
     shown = host(run)
     shown.until(lambda: shown.has_drawn("train/loss"))
