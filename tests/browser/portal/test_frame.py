@@ -6,7 +6,7 @@ import re
 
 import pytest
 from controls import KEYS_SHEET, PALETTE, PALETTE_FIELD, find
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from portal_site import PortalSite, Problems
 
 pytestmark = pytest.mark.browser
@@ -198,3 +198,17 @@ def test_a_picker_finds_a_key_by_parts_of_its_name(page: Page, site: PortalSite,
     expect(options).to_have_count(1)
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile("group=params.optimizer"))
+
+
+def test_a_page_can_be_left_while_its_filter_is_checked(page: Page, site: PortalSite, ids: dict[str, str]) -> None:
+    held: list[Route] = []
+    page.route("**/portal/api/check?*", lambda route: held.append(route))
+    open_page(page, site, f"experiments/{ids['experiment']}", "digits")
+    page.keyboard.press("/")
+    with page.expect_request("**/portal/api/check?*"):
+        page.keyboard.type("metrics.loss")
+    page.get_by_role("navigation", name="Place").get_by_role("link", name="demo").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Experiments")
+    with page.expect_response("**/portal/api/check?*"):
+        held[0].continue_()
+    page.evaluate("() => new Promise((done) => setTimeout(done))")

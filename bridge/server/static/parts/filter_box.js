@@ -61,7 +61,7 @@ export function FilterBox({ value, complete, check, onFilter, placeholder }) {
   const judge = async (next, done) => {
     clearTimeout(turn.current.timer);
     const problem = next.trim() ? await check(next).catch((error) => ({ sentence: String(error.message), start: 0, end: 0 })) : null;
-    if (field.current.value !== next) return;
+    if (field.current?.value !== next) return; // the text has changed, or the page was left
     if (!problem) {
       turn.current.sent = next;
       onFilter(next, done);

@@ -1,5 +1,6 @@
 /** The keyboard: pages register keys with a label, and the sheet behind `?` lists them. */
 
+import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 
 /**
@@ -13,6 +14,8 @@ import { useEffect, useRef } from "preact/hooks";
 
 /** @type {Registered[]} The last registered keys come first. */
 const registered = [];
+/** How often a component has registered keys or left, so that a shown list of keys follows. */
+export const registrations = signal(0);
 const SEQUENCE_MS = 1500;
 let [prefix, prefixUntil] = ["", 0];
 
@@ -76,15 +79,18 @@ export function useKeys(keys, section = "Page", { modal = false } = {}) {
     const own = entry.current;
     if (!registered.length) document.addEventListener("keydown", onKeyDown);
     registered.unshift(own);
+    registrations.value = registrations.peek() + 1;
     return () => {
       registered.splice(registered.indexOf(own), 1);
+      registrations.value = registrations.peek() + 1;
       if (!registered.length) document.removeEventListener("keydown", onKeyDown);
     };
   }, []);
 }
 
-/** Return the registered keys that have a label, by section. */
+/** Return the registered keys that have a label, by section. A component that calls this follows their changes. */
 export function listKeys() {
+  void registrations.value;
   /** @type {Map<string, { name: string, label: string, run: KeyHandler }[]>} */
   const sections = new Map();
   for (const { keys, section } of [...registered].reverse())

@@ -5,7 +5,7 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { find } from "../lib/match.js";
 import { Dialog } from "./dialog.js";
 import { Caps } from "./key_sheet.js";
-import { listKeys } from "./keys.js";
+import { listKeys, registrations } from "./keys.js";
 import { SearchList } from "./search_list.js";
 
 /** @typedef {import("./search_list.js").Row} Row */
@@ -45,7 +45,7 @@ export function Palette({ search, pages, onClose }) {
   const [text, setText] = useState("");
   const [found, setFound] = useState(/** @type {Section[]} */ ([]));
   const [problem, setProblem] = useState("");
-  const known = useMemo(commands, []);
+  const known = useMemo(commands, [registrations.value]);
   useEffect(() => {
     const abort = new AbortController();
     const ask = () =>
