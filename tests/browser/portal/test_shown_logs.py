@@ -133,6 +133,16 @@ def test_a_running_log_is_followed_within_a_second(logs: Logs) -> None:
     assert min(seconds) <= 1.0  # the machine may be busy with other tests
 
 
+def test_what_a_run_prints_at_its_end_is_shown(logs: Logs) -> None:
+    logs.begin(b"first\n")
+    text = logs.open()
+    expect(text.get_by_text("first", exact=True)).to_be_visible()
+    logs.add(b"the last words\n")
+    logs.end()
+    expect(logs.page.get_by_role("button", name="End", exact=True)).to_be_visible()  # it is no longer followed
+    expect(text.get_by_text("the last words", exact=True)).to_be_visible()
+
+
 def test_a_log_that_is_read_further_up_does_not_jump(logs: Logs) -> None:
     logs.begin(b"".join(b"line %d\n" % number for number in range(1, 501)))
     text = logs.open()

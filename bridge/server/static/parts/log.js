@@ -99,7 +99,9 @@ export function LogView({ source, label, live, changed, line, href, onLine, wrap
         }),
       );
     };
-    if (changed && (state.follow || view.atEnd)) more();
+    // When the run ends, what it printed last is read, too.
+    if ((changed || (state.wasLive && !live)) && (state.follow || view.atEnd)) more();
+    state.wasLive = live;
     if (!live) return undefined;
     // Only a part of a log that is near its end grows: the rest is read when one scrolls there.
     const timer = setInterval(
@@ -206,6 +208,7 @@ class State {
     /** @type {(() => Promise<unknown>) | null} */
     this.next = null;
     this.follow = true;
+    this.wasLive = false;
     this.wanted = "";
     /** The place of the file that is to be in the middle of the screen. @type {number | null} */
     this.goal = null;
