@@ -1,4 +1,4 @@
-"""The last images of several runs under one key, for a page that shows them side by side."""
+"""The last images of several runs under one key. A page shows them side by side."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ COLUMNS = (
 )
 
 BEFORE_CHART_BYTES, PORTAL_BYTES = 140_000, 340_000
-"""Compressed bytes of scripts and style sheets. Decision 0017 says why they are more than those of a bundler."""
+"""Compressed bytes of scripts and style sheets. Decision 0018 says why they are more than those of a bundler."""
 
 DATA_REQUESTS = 12
 HEAP_BYTES = 40_000_000
