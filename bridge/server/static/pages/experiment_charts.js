@@ -44,6 +44,7 @@ export function Charts({ model, series, shell, actions, layout, narrow }) {
     isBig=${(/** @type {any} */ spec) => layout.big.includes(spec.key)}
     chart=${(/** @type {any} */ spec) => html`<${ExperimentChart} spec=${spec} context=${context} height=${BODY} />`}
     onVisible=${(/** @type {string} */ key, /** @type {boolean} */ visible) => series.setVisible(key, visible)}
+    onSeen=${(/** @type {string} */ key, /** @type {boolean} */ seen) => series.setSeen(key, seen)}
     onToggle=${(/** @type {string} */ name) => actions.toggleSection(sections.find((section) => section.name === name))} onUp=${onUp}
     empty=${keys && !sections.length ? layout.find
       ? html`<${Empty} title=${`No chart has “${layout.find}” in its name`} />`

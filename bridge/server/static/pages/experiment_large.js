@@ -15,6 +15,7 @@ export function LargeChart({ model, series, shell, actions, name }) {
   const spec = sections.flatMap((section) => section.charts).find((chart) => chart.key === name);
   useEffect(() => {
     series.setVisible(name, true);
+    series.setSeen(name, true);
   }, [name]);
   if (!spec) return null;
   const { lines } = series.of(name).value;

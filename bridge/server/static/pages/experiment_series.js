@@ -40,11 +40,13 @@ export class ChartSeries {
   constructor() {
     /** @type {Map<string, Store>} */
     this.charts = new Map();
-    /** @type {Set<string>} the charts on the screen */
+    /** @type {Set<string>} the charts on the screen and near it */
     this.visible = new Set();
+    /** @type {Set<string>} the charts on the screen: only these follow what runs log */
+    this.seen = new Set();
     /** @type {View | null} */
     this.view = null;
-    this.viewId = "";
+    this.viewId = this.looks = "";
     this.running = 0;
     this.planned = 0;
     this.version = 0;
@@ -54,10 +56,7 @@ export class ChartSeries {
     setTimeout(() => (this.drawn.value = true), LATEST_MS);
   }
 
-  /**
-   * Return the lines of a chart, as a signal.
-   * @param {string} key
-   */
+  /** Return the lines of a chart, as a signal. @param {string} key */
   of(key) {
     return this.store(key).shown;
   }
@@ -84,6 +83,10 @@ export class ChartSeries {
     const grouped = groups ? `${view.lines.join("\n")}|${Object.keys(groups).length}|${band}` : "";
     this.viewId = [x, range ? range.join("..") : "", buckets, grouped].join("|");
     this.view = view;
+    // Rows change each second while runs log. Charts are drawn again only if their lines are others, or look different.
+    const looks = JSON.stringify([this.viewId, view.lines.map((id) => [id, view.look(id)])]);
+    if (looks === this.looks) return;
+    this.looks = looks;
     for (const key of this.charts.keys()) this.publish(key);
     this.plan(delay);
   }
@@ -93,6 +96,12 @@ export class ChartSeries {
     if (visible) this.visible.add(key);
     else this.visible.delete(key);
     if (visible) this.plan(0);
+  }
+
+  /** @param {string} key @param {boolean} seen */
+  setSeen(key, seen) {
+    if (!seen) this.seen.delete(key);
+    else if (this.seen.add(key) && this.store(key).old.size) this.plan(0);
   }
 
   /** @param {number} delay */
@@ -110,7 +119,8 @@ export class ChartSeries {
     for (const key of this.visible) {
       const store = this.store(key);
       const fresh = store.view === this.viewId;
-      const lacking = view.lines.filter((id) => !fresh || !store.have.has(id) || store.old.has(id));
+      const seen = this.seen.has(key);
+      const lacking = view.lines.filter((id) => !fresh || !store.have.has(id) || (seen && store.old.has(id)));
       if (!lacking.length) continue;
       const name = JSON.stringify(lacking);
       wanted.set(name, [...(wanted.get(name) || []), key]);
@@ -159,11 +169,7 @@ export class ChartSeries {
     this.ask();
   }
 
-  /**
-   * Give a chart the lines that are there.
-   * @param {string} key
-   * @param {boolean} [arrived]
-   */
+  /** Give a chart the lines that are there. @param {string} key @param {boolean} [arrived] */
   publish(key, arrived = false) {
     const { view } = this;
     const store = this.store(key);
@@ -188,10 +194,7 @@ export class ChartSeries {
     store.shown.value = { lines, version: ++this.version, stale: false, loaded: true, error: null };
   }
 
-  /**
-   * Add what runs have logged to the visible charts.
-   * @param {Set<string>} runs
-   */
+  /** Add what runs have logged to the charts on the screen. @param {Set<string>} runs */
   async extend(runs) {
     const { view } = this;
     if (!view) return;
@@ -205,7 +208,7 @@ export class ChartSeries {
     for (const [key, store] of this.charts) {
       for (const [line, found] of store.have) {
         if (!runs.has(line)) continue;
-        if (store.view === id && this.visible.has(key)) asked.push([line, key, found ? found.position : -1]);
+        if (store.view === id && this.seen.has(key)) asked.push([line, key, found ? found.position : -1]);
         else store.old.add(line);
       }
     }
@@ -232,10 +235,7 @@ export class ChartSeries {
     if (lacking) this.plan(200);
   }
 
-  /**
-   * Ask for lines again.
-   * @param {string[]} lines
-   */
+  /** Ask for lines again. @param {string[]} lines */
   refresh(lines) {
     for (const store of this.charts.values()) for (const line of lines) if (store.have.has(line)) store.old.add(line);
     this.plan(700);

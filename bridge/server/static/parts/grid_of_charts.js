@@ -16,12 +16,13 @@ const AT_ONCE = 60;
  * @param {number} props.height the height of a chart with its frame, in pixels
  * @param {(chart: any) => boolean} props.isBig
  * @param {(chart: any) => any} props.chart the content of a chart
- * @param {(key: string, visible: boolean) => void} props.onVisible
+ * @param {(key: string, visible: boolean) => void} props.onVisible a chart comes near the screen, or leaves
+ * @param {(key: string, seen: boolean) => void} props.onSeen a chart comes onto the screen, or leaves
  * @param {(name: string) => void} props.onToggle
  * @param {(name: string) => void} [props.onUp] a section moves up
  * @param {any} [props.empty]
  */
-export function GridOfCharts({ sections, perRow, height, isBig, chart, onVisible, onToggle, onUp, empty }) {
+export function GridOfCharts({ sections, perRow, height, isBig, chart, onVisible, onSeen, onToggle, onUp, empty }) {
   const scroller = useRef(/** @type {HTMLElement | null} */ (null));
   const watch = useRef(/** @type {Watch | null} */ (null));
   const [ready, setReady] = useState(false);
@@ -34,13 +35,13 @@ export function GridOfCharts({ sections, perRow, height, isBig, chart, onVisible
     ${sections.length ? null : empty}
     ${ready && sections.map(
       (section, at) => html`<${Section} key=${section.name} section=${section} perRow=${perRow} height=${height} isBig=${isBig}
-        chart=${chart} watch=${watch.current} onVisible=${onVisible} onToggle=${onToggle} onUp=${at > 0 ? onUp : undefined} />`,
+        chart=${chart} watch=${watch.current} onVisible=${onVisible} onSeen=${onSeen} onToggle=${onToggle} onUp=${at > 0 ? onUp : undefined} />`,
     )}
   </div>`;
 }
 
 /** @param {any} props */
-function Section({ section, perRow, height, isBig, chart, watch, onVisible, onToggle, onUp }) {
+function Section({ section, perRow, height, isBig, chart, watch, onVisible, onSeen, onToggle, onUp }) {
   const [most, setMost] = useState(AT_ONCE);
   const { name, open, charts } = section;
   return html`<section class="chart-section" data-section=${name}>
@@ -55,7 +56,7 @@ function Section({ section, perRow, height, isBig, chart, watch, onVisible, onTo
       ? html`<div class="chart-grid" style=${{ "--per-row": perRow }}>
           ${charts.slice(0, most).map(
             (/** @type {AnyChart} */ item) => html`<${Lazy} key=${item.key} id=${item.key} big=${isBig(item) && perRow > 1} height=${height}
-              watch=${watch} onVisible=${onVisible} content=${() => chart(item)} />`,
+              watch=${watch} onVisible=${onVisible} onSeen=${onSeen} content=${() => chart(item)} />`,
           )}
         </div>
         ${charts.length > most
@@ -66,19 +67,21 @@ function Section({ section, perRow, height, isBig, chart, watch, onVisible, onTo
 }
 
 /** @param {any} props */
-function Lazy({ id, big, height, watch, onVisible, content }) {
+function Lazy({ id, big, height, watch, onVisible, onSeen, content }) {
   const node = useRef(/** @type {HTMLElement | null} */ (null));
   const [near, setNear] = useState(false);
   useEffect(() => {
     const { current } = node;
     if (!current) return;
-    watch.add(current, (/** @type {boolean} */ is) => {
+    const near = (/** @type {boolean} */ is) => {
       setNear(is);
       onVisible(id, is);
-    });
+    };
+    watch.add(current, near, (/** @type {boolean} */ is) => onSeen(id, is));
     return () => {
       watch.remove(current);
       onVisible(id, false);
+      onSeen(id, false);
     };
   }, [watch]);
   return html`<div class=${`chart-slot${big ? " big" : ""}`} ref=${node} style=${{ minHeight: `${height}px` }}>${near ? content() : null}</div>`;
@@ -88,34 +91,36 @@ function Lazy({ id, big, height, watch, onVisible, content }) {
 class Watch {
   /** @param {HTMLElement} scroller */
   constructor(scroller) {
-    /** @type {Map<Element, (near: boolean) => void>} */
+    /** @type {Map<Element, [near: (is: boolean) => void, seen: (is: boolean) => void]>} */
     this.calls = new Map();
     // On a narrow screen an outer element scrolls, so the window is the root.
     const root = getComputedStyle(scroller).overflowY === "visible" ? null : scroller;
-    this.observer = new IntersectionObserver(
-      (entries) => {
-        for (const entry of entries) this.calls.get(entry.target)?.(entry.isIntersecting);
-      },
-      { root, rootMargin: `${NEAR} 0px` },
-    );
+    this.observers = [NEAR, "0px"].map((margin, which) => {
+      /** @param {IntersectionObserverEntry[]} entries */
+      const tell = (entries) => {
+        for (const entry of entries) this.calls.get(entry.target)?.[which](entry.isIntersecting);
+      };
+      return new IntersectionObserver(tell, { root, rootMargin: `${margin} 0px` });
+    });
   }
 
   /**
    * @param {Element} node
-   * @param {(near: boolean) => void} call
+   * @param {(near: boolean) => void} near
+   * @param {(seen: boolean) => void} seen
    */
-  add(node, call) {
-    this.calls.set(node, call);
-    this.observer.observe(node);
+  add(node, near, seen) {
+    this.calls.set(node, [near, seen]);
+    for (const observer of this.observers) observer.observe(node);
   }
 
   /** @param {Element} node */
   remove(node) {
     this.calls.delete(node);
-    this.observer.unobserve(node);
+    for (const observer of this.observers) observer.unobserve(node);
   }
 
   close() {
-    this.observer.disconnect();
+    for (const observer of this.observers) observer.disconnect();
   }
 }
