@@ -202,6 +202,23 @@ def test_a_run_is_renamed_in_place(page: Page, site: PortalSite) -> None:
     expect(grid.get_by_role("row", name="after")).to_be_visible()
 
 
+def test_a_note_is_written_from_the_table(page: Page, site: PortalSite) -> None:
+    experiment = Experiment(site.workspace, "noted")
+    run = start(experiment, "noted-run")
+    run.complete()
+    grid = opened(page, site, experiment.id)
+    page.keyboard.press("j")
+    page.keyboard.press("e")
+    dialog = page.get_by_role("dialog", name="Note of noted-run")
+    dialog.get_by_role("textbox", name="Note").fill("A **bigger** batch.")
+    dialog.get_by_role("button", name="Save").click()
+    expect(dialog).to_have_count(0)
+    assert site.workspace.get_run(run.id).description == "A **bigger** batch."
+    page.keyboard.press("e")
+    expect(dialog.get_by_role("textbox", name="Note")).to_have_value("A **bigger** batch.")
+    expect(grid).to_be_attached()
+
+
 def test_a_negative_duration_is_a_question_mark_with_both_times(page: Page, site: PortalSite) -> None:
     experiment = Experiment(site.workspace, "clocks")
     run = start(experiment, "skewed")

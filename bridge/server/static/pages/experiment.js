@@ -78,7 +78,7 @@ function Experiment({ route, state, shell }) {
       <${Late} from=${() => import("../parts/export.js")} name="ExportMenu" when=${drawn}
         with=${{ class: "button quiet small", name: title.value || "runs", table: () => exportedTable(model, actions) }}>${soon("download", "Export")}<//>`} />
     <div class="experiment-body">
-      ${fill === "charts" ? null : html`<div class="experiment-table" style=${{ width: fill === "table" ? "100%" : `${left}%` }}>
+      ${fill === "charts" ? null : html`<div class="experiment-table" style=${{ width: fill === "table" ? "100%" : `${left}%`, "--entries": Math.max(2, model.places.value.at.length) }}>
         <${RunsTable} model=${model} shell=${shell} actions=${actions} live=${live} cards=${narrow.value} />
       </div>`}
       ${fill ? null : html`<${Divider} left=${left} onMove=${(/** @type {number} */ to) => shell.change({ other: { ...state.peek().other, split: String(to) } }, "replace")} />`}
@@ -94,6 +94,14 @@ function Experiment({ route, state, shell }) {
         onChanged: () => live.apply(new Set(), new Set(model.changed()), new Set()), more: actions.moreOfSelection(),
       }} />
     ${model.selected.value.size ? null : html`<${KeyHints} />`}
+    ${actions.noting.value
+      ? html`<${Late} from=${() => import("./experiment_note.js")} name="NoteDialog"
+          with=${{
+            run: actions.noting.value, name: model.look(actions.noting.value).name,
+            text: model.runs.text("description", model.runs.rowById.get(actions.noting.value) ?? -1) || "",
+            onSaved: () => live.apply(new Set(), new Set([actions.noting.value]), new Set()), onClose: () => (actions.noting.value = ""),
+          }} />`
+      : null}
     ${actions.picker.value ? html`<${Columns} model=${model} actions=${actions} />` : null}
     ${other.chart
       ? html`<${Late} from=${() => import("./experiment_large.js")} name="LargeChart" with=${{ model, series, shell, actions, name: other.chart }} />`

@@ -19,6 +19,7 @@ export function makeActions(model, shell) {
   let anchor = "";
   const picker = signal(false);
   const editing = signal(-1);
+  const noting = signal("");
   const groupOpener = { current: /** @type {(() => void) | null} */ (null) };
   /** Milliseconds before the charts ask for another range: while one drags, they wait. */
   const pace = { delay: 0 };
@@ -27,7 +28,7 @@ export function makeActions(model, shell) {
   const columns = () => model.columns.peek();
 
   const self = {
-    picker, editing, groupOpener, pace,
+    picker, editing, noting, groupOpener, pace,
 
     /** Sort by a column: ascending, then descending, then not. */
     sort(/** @type {string} */ id, /** @type {boolean} */ add) {
@@ -218,6 +219,11 @@ export function makeActions(model, shell) {
     startRename() {
       if (shell.role === "reader" || model.places.peek().at[model.activePlace] === undefined) return;
       if (model.places.peek().at[model.activePlace] >= 0) editing.value = model.activePlace;
+    },
+
+    startNote() {
+      const [run] = model.runsAt(model.activePlace);
+      if (run) noting.value = run;
     },
 
     async rename(/** @type {number} */ place, /** @type {string | null} */ name) {

@@ -38,6 +38,9 @@ export function experimentKeys(actions, model, shell, page) {
     p: ["Live updates on or off", page.live],
   };
   for (let digit = 1; digit <= 9; digit++) keys[`s ${digit}`] = () => shell.change({ smooth: digit === 9 ? 0.95 : digit / 10 });
-  if (shell.role !== "reader") keys.r = ["Rename", () => actions.startRename()];
+  if (shell.role !== "reader") {
+    keys.r = ["Rename", () => actions.startRename()];
+    keys.e = ["Note", () => actions.startNote()];
+  }
   return keys;
 }

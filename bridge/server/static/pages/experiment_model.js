@@ -13,7 +13,7 @@ import { Runs } from "./experiment_runs.js";
 /** @typedef {import("../data/api.js").Key} Key */
 
 /** Columns that the page needs whatever is shown. */
-export const BASE_COLUMNS = ["name", "status", "start_time", "end_time", "duration", "parent_id"];
+export const BASE_COLUMNS = ["name", "status", "start_time", "end_time", "duration", "parent_id", "description"];
 const MOST_ROWS = 50_000;
 const MANY_LINES = 60;
 
