@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 from portal_site import PATIENCE_SECONDS, PortalSite, Problems, fill, portal_site
 
 from bridge import Workspace
 from bridge.server import vendor
+
+expect.set_options(timeout=PATIENCE_SECONDS * 1000)  # as long as the pages of the contexts wait
 
 
 @pytest.fixture(scope="session")
