@@ -329,7 +329,7 @@ TASKS = (
         their_best,
     ),
     Task("failed", "Why did this one fail?", "the last line of the trace is visible", our_failure, their_failure),
-    Task("rate", "Which learning rate works?", "a chart of `val/loss` over `lr`", our_rate, their_rate),
+    Task("rate", "Which learning rate works?", "a chart of a metric of the validation over `lr`", our_rate, their_rate),
     Task(
         "follow",
         "Follow a running training",

@@ -24,8 +24,10 @@ def open_digits(page: Page, site: PortalSite) -> None:
     page.goto(site.address)
     expect(find(page, controls.EXPERIMENTS).get_by_role("link", name="digits")).to_be_visible()
     page.keyboard.press("Control+k")
+    expect(find(page, controls.PALETTE_FIELD)).to_be_focused()
     page.keyboard.type("digits")
-    expect(find(page, controls.PALETTE).get_by_role("option", name=re.compile("^digits"))).to_be_visible()
+    chosen = find(page, controls.PALETTE).locator("[role=option][aria-selected=true]")
+    expect(chosen).to_have_accessible_name(re.compile("^digits"))
     page.keyboard.press("Enter")
     expect(find(page, controls.RUNS).get_by_role("row", name="curves-0", exact=True)).to_be_visible()
 
@@ -33,6 +35,7 @@ def open_digits(page: Page, site: PortalSite) -> None:
 def test_the_best_run_is_found_opened_and_left(page: Page, site: PortalSite) -> None:
     open_digits(page, site)
     page.keyboard.press("/")
+    expect(find(page, controls.FILTER)).to_be_focused()
     page.keyboard.type("metrics.verdict > 0.93")
     page.keyboard.press("Enter")
     page.keyboard.press("Escape")
@@ -51,6 +54,7 @@ def test_the_best_run_is_found_opened_and_left(page: Page, site: PortalSite) -> 
 def test_runs_are_selected_compared_and_one_becomes_the_baseline(page: Page, site: PortalSite) -> None:
     open_digits(page, site)
     page.keyboard.press("/")
+    expect(find(page, controls.FILTER)).to_be_focused()
     page.keyboard.type("params.model = 'vit'")
     type_keys(page, "Enter", "Escape", "j", "x", "J", "c")
     expect(page.get_by_role("heading", level=1)).to_have_text(re.compile(r"Compare \d runs"))
@@ -83,12 +87,15 @@ def test_the_sheet_lists_the_keys_of_the_page_and_returns_the_focus(page: Page, 
 def test_columns_groups_and_charts_are_chosen(page: Page, site: PortalSite) -> None:
     open_digits(page, site)
     page.keyboard.press(".")
+    expect(page.get_by_role("combobox", name="Find a column")).to_be_focused()
     page.keyboard.type("batch")
     expect(page.get_by_role("dialog").get_by_role("option", name=re.compile("batch_size"))).to_be_visible()
     type_keys(page, "Enter", "Escape")
     expect(find(page, controls.RUNS).get_by_role("columnheader", name="batch_size")).to_have_count(1)
     page.keyboard.press("G")
+    expect(page.get_by_role("combobox", name="Group by")).to_be_focused()
     page.keyboard.type("model")
+    expect(page.get_by_role("option", name=re.compile("params.model"))).to_be_visible()
     type_keys(page, "Enter", "Escape")
     expect(page).to_have_url(re.compile("group=params.model"))
     page.keyboard.press("]")
@@ -101,6 +108,8 @@ def test_columns_groups_and_charts_are_chosen(page: Page, site: PortalSite) -> N
 
 def test_every_control_of_the_experiment_page_can_be_reached_and_shows_its_focus(page: Page, site: PortalSite) -> None:
     open_digits(page, site)
+    for control in (controls.VIEWS, controls.EXPORT):  # their modules are loaded last
+        expect(find(page, control)).to_be_enabled()
     page.evaluate("() => document.activeElement.blur()")
     seen: list[str] = []
     for _ in range(60):
