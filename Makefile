@@ -27,7 +27,7 @@ quick: lint types layers  ## Lint, types, layers, and the tests of stores and jo
 	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER) or torch)" $(QUICK)
 
 test: .venv/.dev packages chromium lint types layers  ## Everything that CI runs
-	@$(MAKE) --no-print-directory --keep-going fast slow alone
+	@$(MAKE) --no-print-directory --keep-going fast slow page alone
 
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
 	@$(BIN)/python tests/support/another_mlflow.py "$(VERSION)"
@@ -56,8 +56,12 @@ fast: .venv/.dev
 slow: .venv/.dev
 	@$(PYTEST) --numprocesses 3 --dist worksteal -m "($(LONGER)) and not ($(ALONE))"
 
+# The tests of the page wait for the browser most of the time, and each file has a browser of its own.
+page: .venv/.dev
+	@$(PYTEST) --numprocesses 3 --dist loadfile -m "$(ALONE)" tests/browser/portal
+
 alone: .venv/.dev
-	@$(PYTEST) -m "$(ALONE)"
+	@$(PYTEST) -m "$(ALONE)" --ignore tests/browser/portal
 
 # The page's JavaScript packages of other projects, fetched once with npm. Without npm, all but the page works.
 packages: .venv/.demo
@@ -92,6 +96,6 @@ chromium:
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo ui quick check test test-mlflow bench compatibility lint types layers fast slow alone packages chromium
+.PHONY: help demo ui quick check test test-mlflow bench compatibility lint types layers fast slow page alone packages chromium
 # Targets run one after the other, even with `make --jobs`: they share .venv, and tests must not compete for the machine.
 .NOTPARALLEL:

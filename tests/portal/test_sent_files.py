@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from portal_calls import Api
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Scope
 
 from bridge.records.run import RunRecord
 from bridge.server.portal import files
+from bridge.server.portal.contents import Span, file_answer
 from bridge.source.empty import SNAPSHOT_PROPERTY
 from bridge.source.snapshot import take_snapshot
 from bridge.store.workspace_stores import WorkspaceStores
@@ -209,3 +214,32 @@ def test_sources_are_compared(api: Api, sources: None) -> None:
         ["a.py", "b.py", "c.py"],
         ["a.py", "b.py", "d.py"],
     ]
+
+
+@pytest.mark.parametrize("sent", [0, 1])
+def test_a_file_is_closed_when_the_browser_has_gone(sent: int) -> None:
+    closed = []
+
+    def pieces() -> Iterator[bytes]:
+        try:
+            yield b"opened"
+            yield b"a"
+            yield b"b"
+        finally:
+            closed.append(True)
+
+    opened = pieces()
+    next(opened)
+    answer = file_answer(opened, Span(0, 2), "text/plain")
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.body" or not sent:
+            raise OSError("the browser has gone")
+
+    scope: Scope = {"type": "http", "asgi": {"spec_version": "2.4"}, "method": "GET", "headers": []}
+    with pytest.raises((OSError, ClientDisconnect)):
+        asyncio.run(answer(scope, receive, send))
+    assert closed == [True]

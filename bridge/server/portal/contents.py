@@ -6,11 +6,12 @@ pictures, sounds and films. HTML and SVG are sent as such only into a frame or a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote
 
 from starlette.responses import Response, StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 from bridge.errors import NotAllowed
 from bridge.server.portal.ask import Ask
@@ -53,6 +54,24 @@ HEADERS = {
 
 class OutOfRange(Exception):
     """A range begins behind the end of a file. The argument is the size of the file."""
+
+
+class PiecesResponse(StreamingResponse):
+    """An answer that streams pieces and closes their generator at its end, also if the browser has gone.
+
+    A generator that waits for the garbage collector would keep its file open until then.
+    """
+
+    def __init__(self, pieces: Iterator[bytes], status: int, headers: dict[str, str], media_type: str) -> None:
+        super().__init__(pieces, status, headers, media_type)
+        self._pieces = pieces
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            if isinstance(self._pieces, Generator):
+                self._pieces.close()
 
 
 class Span(NamedTuple):
@@ -140,16 +159,27 @@ def file_answer(
     status = 200
     if size is not None:
         status, headers["Content-Range"] = 206, f"bytes {span.start}-{span.end - 1}/{size}"
-    return StreamingResponse(cut(pieces, span.end - span.start), status, headers, media_type)
+    return PiecesResponse(cut(pieces, span.end - span.start), status, headers, media_type)
 
 
 def cut(pieces: Iterable[bytes], length: int) -> Iterator[bytes]:
-    """Yield pieces until a number of bytes is reached."""
-    for piece in pieces:
-        yield piece[:length]
-        length -= len(piece)
-        if length <= 0:
-            return
+    """Return the pieces until a number of bytes is reached. They are closed with the iterator."""
+    parts = _cut(pieces, length)
+    next(parts)  # a generator that has not started would not close the pieces
+    return parts
+
+
+def _cut(pieces: Iterable[bytes], length: int) -> Iterator[bytes]:
+    try:
+        yield b""
+        for piece in pieces:
+            yield piece[:length]
+            length -= len(piece)
+            if length <= 0:
+                return
+    finally:
+        if isinstance(pieces, Generator):
+            pieces.close()
 
 
 def _is_number(text: str) -> bool:

@@ -9,14 +9,23 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from bridge.errors import InvalidValue, NotAllowed, NotFound
 from bridge.records.artifact import ArtifactRecord
 from bridge.records.run import RunRecord
 from bridge.server.portal.answers import json_answer
 from bridge.server.portal.ask import Ask
-from bridge.server.portal.contents import HEADERS, OutOfRange, Span, check_use, file_answer, span_of, type_of
+from bridge.server.portal.contents import (
+    HEADERS,
+    OutOfRange,
+    PiecesResponse,
+    Span,
+    check_use,
+    file_answer,
+    span_of,
+    type_of,
+)
 from bridge.store.artifacts import ArtifactStore
 
 MOST_ZIPPED = 10_000
@@ -94,7 +103,7 @@ def get_zip(ask: Ask) -> Response:
         raise InvalidValue("folder", folder, f"must have at most {MOST_ZIPPED} files, but it has {len(files)}")
     name = folder.rpartition("/")[2] or record.display_name or record.id
     headers = {**HEADERS, "Content-Disposition": disposition(f"{name}.zip")}
-    return StreamingResponse(_zipped(ask.artifacts, root, folder, files), 200, headers, "application/zip")
+    return PiecesResponse(_zipped(ask.artifacts, root, folder, files), 200, headers, "application/zip")
 
 
 def disposition(name: str) -> str:

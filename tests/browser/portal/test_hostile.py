@@ -228,6 +228,7 @@ def test_a_key_among_twelve_thousand_becomes_a_column(page: Page, site: PortalSi
     page.goto(f"{site.address}experiments/{ids['experiment']}")
     expect(find(page, controls.RUNS).get_by_role("row", name="many-keys", exact=True)).to_be_visible()
     find(page, controls.COLUMNS).click()
+    expect(page.get_by_role("dialog").get_by_role("combobox")).to_be_focused()
     page.keyboard.type("key11987")
     page.get_by_role("dialog").get_by_role("option", name="section47/key11987").click()
     page.keyboard.press("Escape")
