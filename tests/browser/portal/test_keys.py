@@ -22,7 +22,7 @@ def type_keys(page: Page, *keys: str) -> None:
 def open_digits(page: Page, site: PortalSite) -> None:
     """Open the experiment digits with the palette."""
     page.goto(site.address)
-    expect(find(page, controls.EXPERIMENTS).get_by_role("link", name="digits")).to_be_visible()
+    expect(find(page, controls.EXPERIMENTS).get_by_role("link", name="digits", exact=True)).to_be_visible()
     page.keyboard.press("Control+k")
     expect(find(page, controls.PALETTE_FIELD)).to_be_focused()
     page.keyboard.type("digits")

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 def own(site: PortalSite, request: pytest.FixtureRequest) -> Experiment:
     """An experiment of the test's own, with four runs."""
-    experiment = Experiment(site.workspace, f"own-{request.node.name}")
+    experiment = Experiment(site.workspace, f"own-{request.node.name.replace('digits', 'numbers')}")
     for number in range(4):
         run = start(experiment, f"own-{number}")
         run.log_param("lr", number / 10)
