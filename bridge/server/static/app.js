@@ -108,9 +108,9 @@ function App() {
     <${Header} shell=${shell} theme=${theme.value} onTheme=${changeTheme} onSheet=${onSheet} />
     <main id="page" tabindex="-1"><${Boundary} key=${loaded.value?.key}>${loaded.value?.content}<//></main>
     <${Toasts} />
-    ${sheet.value === "keys" ? html`<${Late} from=${loadKeySheet} name="KeySheet" with=${{ onClose: close }} />` : null}
+    ${sheet.value === "keys" ? html`<${Late} from=${loadKeySheet} name="KeySheet" dialog with=${{ onClose: close }} />` : null}
     ${sheet.value === "palette"
-      ? html`<${Late} from=${loadPalette} name="Palette" with=${{ search: findPlaces, pages: pagesNear(), onClose: close }} />`
+      ? html`<${Late} from=${loadPalette} name="Palette" dialog with=${{ search: findPlaces, pages: pagesNear(), onClose: close }} />`
       : null}`;
 }
 

@@ -7,7 +7,7 @@ import re
 import controls
 import pytest
 from controls import find
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 from portal_site import PortalSite
 
 pytestmark = pytest.mark.browser
@@ -130,3 +130,19 @@ def test_every_control_of_the_experiment_page_can_be_reached_and_shows_its_focus
         seen.append(name)
     for name in ("Columns", "Only differing", "Group", "Views", "Export", "Runs", "Find charts"):
         assert any(one.startswith(name) for one in seen), (name, seen)
+
+
+def test_keys_that_are_pressed_while_a_dialog_is_loaded_do_nothing(page: Page, site: PortalSite) -> None:
+    held: list[Route] = []
+    page.route("**/parts/columns.js", lambda route: held.append(route))
+    open_digits(page, site)
+    type_keys(page, "j", ".")
+    type_keys(page, "x", "D")
+    expect(find(page, controls.RUNS).locator("[aria-selected=true]")).to_have_count(0)
+    assert "differ" not in page.url
+    held[0].continue_()
+    expect(page.get_by_role("combobox", name="Find a column")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("x")
+    expect(find(page, controls.RUNS).locator("[aria-selected=true]")).to_have_count(1)

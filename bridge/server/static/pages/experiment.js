@@ -95,7 +95,7 @@ function Experiment({ route, state, shell }) {
       }} />
     ${model.selected.value.size ? null : html`<${KeyHints} />`}
     ${actions.noting.value
-      ? html`<${Late} from=${() => import("./experiment_note.js")} name="NoteDialog"
+      ? html`<${Late} from=${() => import("./experiment_note.js")} name="NoteDialog" dialog
           with=${{
             run: actions.noting.value, name: model.look(actions.noting.value).name,
             text: model.runs.text("description", model.runs.rowById.get(actions.noting.value) ?? -1) || "",
@@ -104,7 +104,7 @@ function Experiment({ route, state, shell }) {
       : null}
     ${actions.picker.value ? html`<${Columns} model=${model} actions=${actions} />` : null}
     ${other.chart
-      ? html`<${Late} from=${() => import("./experiment_large.js")} name="LargeChart" with=${{ model, series, shell, actions, name: other.chart }} />`
+      ? html`<${Late} from=${() => import("./experiment_large.js")} name="LargeChart" dialog with=${{ model, series, shell, actions, name: other.chart }} />`
       : null}
   </div>`;
 }
@@ -126,7 +126,7 @@ function Columns({ model, actions }) {
   const keys = model.keys.value || [];
   const find = (/** @type {string} */ text) => findColumns(model.id, keys, keys.length < ALL_KEYS, text);
   const onClose = () => (actions.picker.value = false);
-  return html`<${Late} from=${() => import("../parts/columns.js")} name="ColumnPicker"
+  return html`<${Late} from=${() => import("../parts/columns.js")} name="ColumnPicker" dialog
     with=${{ chosen: model.columns.value, onChange: actions.setColumn, onReset: actions.resetColumns, find, onClose }} />`;
 }
 

@@ -44,9 +44,23 @@ function call(name, event, modal = false) {
 const startsSequence = (start) =>
   registered.some(({ keys }) => Object.keys(keys).some((name) => name.startsWith(`${start} `)));
 
+let pauses = 0;
+
+/**
+ * Call no keys until the returned function is called: a dialog is being loaded, and what the user types is meant for it.
+ */
+export function pauseKeys() {
+  let pause = 1;
+  pauses += pause;
+  return () => {
+    pauses -= pause;
+    pause = 0;
+  };
+}
+
 /** @param {KeyboardEvent} event */
 function onKeyDown(event) {
-  if (event.defaultPrevented || event.isComposing || ["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
+  if (pauses || event.defaultPrevented || event.isComposing || ["Shift", "Control", "Alt", "Meta"].includes(event.key)) return;
   const name = keyName(event);
   const target = event.target instanceof Element ? event.target : document.body;
   const typing = target.matches(TYPING);

@@ -2,6 +2,7 @@
 
 import { html } from "htm/preact";
 import { useEffect, useState } from "preact/hooks";
+import { pauseKeys } from "./keys.js";
 import { sentence } from "./problem.js";
 import { toast } from "./toast.js";
 
@@ -13,16 +14,21 @@ import { toast } from "./toast.js";
  * @param {string} props.name the name of the component in the module
  * @param {any} props.with the component's props
  * @param {boolean} [props.when]
+ * @param {boolean} [props.dialog] it takes the keyboard, so keys do nothing until it is there
  * @param {any} [props.children] stands in its place until it is there
  */
-export function Late({ from, name, with: props, when = true, children }) {
+export function Late({ from, name, with: props, when = true, dialog = false, children }) {
   const [found, setFound] = useState(/** @type {{ part: any }} */ ({ part: null }));
   useEffect(() => {
     let wanted = when;
     const failed = (/** @type {unknown} */ error) => wanted && toast(sentence(error), { kind: "problem" });
-    if (wanted) from().then((module) => wanted && setFound({ part: module[name] }), failed);
+    const resume = dialog && wanted ? pauseKeys() : () => {};
+    const show = (/** @type {any} */ module) => wanted && setFound({ part: module[name] });
+    // After the next picture, the dialog has the focus.
+    if (wanted) from().then(show, failed).finally(() => requestAnimationFrame(() => setTimeout(resume)));
     return () => {
       wanted = false;
+      resume();
     };
   }, [when]);
   return found.part ? html`<${found.part} ...${props} />` : (children ?? null);
