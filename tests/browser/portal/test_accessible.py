@@ -104,6 +104,7 @@ def test_no_dialog_has_a_violation(page: Page, site: PortalSite, axe: str, key: 
     if key == "t":
         page.keyboard.press("j")
         page.keyboard.press("x")
+        expect(page.get_by_role("button", name="Tag", exact=True)).to_be_visible()
     page.keyboard.press(key)
     expect(page.get_by_role("dialog")).to_be_visible()
     assert violations(page, axe) == []
