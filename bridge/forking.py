@@ -30,9 +30,9 @@ from __future__ import annotations
 
 # `logging` and `threading` register fork hooks too. These modules are imported first, so that their hooks run in a
 # child before the steps. A step may log, or call `threading.current_thread`.
-import logging  # noqa: F401
+import logging  # noqa: F401  # for its hooks
 import os
-import threading  # noqa: F401
+import threading  # noqa: F401  # for its hooks
 from collections import deque
 from collections.abc import Callable
 from enum import IntEnum, auto

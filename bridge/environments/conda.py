@@ -201,7 +201,7 @@ class CondaDependencies:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, CondaDependencies) and self.as_dict() == other.as_dict()
 
-    __hash__ = None  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]  # as Python sets it for a class with `__eq__`
 
     def __repr__(self) -> str:
         return f"CondaDependencies({self.as_dict()['dependencies']!r})"

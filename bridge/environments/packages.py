@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.environments.azureml_packages import dependencies_of, is_azureml
 from bridge.environments.conda import CondaDependencies, package_name
-from bridge.errors import InvalidValue
+from bridge.errors import InvalidValue, Problem
 
 if TYPE_CHECKING:
     from packaging.specifiers import Specifier
@@ -103,8 +103,8 @@ def wanted_packages(conda_dependencies: Mapping[str, Any] | None) -> Wanted:
             "Runbridge installs only packages from PyPI; install others yourself and set user_managed_dependencies"
             " and interpreter_path, or use Docker"
         )
-        first, *others = [("conda package", package, rule) for package, rule in refused]
-        raise InvalidValue(first[0], first[1], f"{first[2]} ({sentence})", others=tuple(others))  # type: ignore[arg-type]
+        first, *others = [Problem("conda package", package, rule) for package, rule in refused]
+        raise InvalidValue(first[0], first[1], f"{first[2]} ({sentence})", others=tuple(others))
     for package in packages.pip_packages:
         if is_azureml(package):
             skipped.append(package)
