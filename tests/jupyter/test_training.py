@@ -66,6 +66,7 @@ def test_processes_can_be_forked_while_a_view_is_updated(run: Run, shown: Shown)
 
 
 def test_every_logged_point_arrives_while_a_view_is_updated(run: Run, shown: Shown) -> None:
+    shown.wait_for("frame", 1)
     for step in range(3000):
         run.log("fast", step, step=step)
     assert run.get_metrics("fast")["fast"] == list(range(3000))
