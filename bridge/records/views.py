@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ColumnEntity = Literal["attribute", "metric", "param", "tag", "property"]
 KeyEntity = Literal["metric", "param", "property", "tag"]
-Statistic = Literal["last", "first", "min", "max", "count", "step"]
+Statistic = Literal["last", "first", "min", "max", "count", "step", "min_step", "max_step"]
 
 AXES = ("step", "time", "relative")
 METRIC_AXIS = "metric:"
@@ -45,12 +45,13 @@ class Column:
     Only number series are metrics.
     The attribute `duration` is the end time minus the start time, in milliseconds. `number` is the run number.
 
-    `statistic` chooses a value of a metric. NaN is skipped by `first`, `min` and `max`, and ±inf is not.
+    `statistic` chooses a value of a metric. NaN is skipped by `first`, `min`, `max` and their steps, and ±inf is not.
 
     - `last`: the value of the latest point.
     - `step`: the step of the latest point.
     - `first`: the value with the least (step, timestamp), or the first logged of several such values.
     - `min`, `max`: the least and the greatest value.
+    - `min_step`, `max_step`: the step of this value, or of the first logged of several such values.
     - `count`: the number of stored points. A point that MLflow's API logged twice counts twice.
 
     Raises:
@@ -88,7 +89,8 @@ class Numbers(NamedTuple):
 
     `values` is a float64 array. An integer beyond ±2**53 is rounded to the nearest float64, and -0.0 may be 0.0.
     `present` is a bool array. It is False for a run without a value, whose number is NaN. A run that logged NaN has
-    the number NaN too, but `present` is True. That also holds for `first`, `min` and `max` if all values are NaN.
+    the number NaN too, but `present` is True. That also holds for `first`, `min`, `max` and the steps of the extremes
+    if all values are NaN.
     """
 
     values: Array

@@ -81,7 +81,9 @@ class ColumnPromises:
         for step, value in ((3, 0.5), (1, 0.75), (2, 0.25), (3, 0.5), (0, math.nan)):
             store.log(run, "loss", value, 10, step)
         found = {name: values(store, Column("metric", "loss", name)) for name in get_args(Statistic)}
-        assert found == {"last": [0.5], "step": [3.0], "first": [0.75], "min": [0.25], "max": [0.75], "count": [5.0]}
+        values_of = {"last": 0.5, "first": 0.75, "min": 0.25, "max": 0.75}
+        steps = {"step": 3.0, "min_step": 2.0, "max_step": 1.0}
+        assert found == {name: [value] for name, value in {**values_of, **steps, "count": 5.0}.items()}
 
     def test_infinities_are_values_and_nan_is_skipped(self, store: Backend) -> None:
         logged = {"a": (math.nan, math.inf, -math.inf), "b": (math.nan, math.nan), "c": (math.nan,)}
@@ -101,12 +103,25 @@ class ColumnPromises:
             store.log(run, "loss", value, timestamp, step)
         assert values(store, Column("metric", "loss", "first")) == [3.0]
 
+    def test_the_step_of_an_extreme_is_that_of_its_first_logged_point(self, store: Backend) -> None:
+        logged = {"a": ((7, 1.0), (5, 2.0), (6, 1.0), (9, 2.0)), "b": ((4, math.nan),), "c": ((8, math.inf),)}
+        for run_id, points in {**logged, "d": ((1, math.nan), (2, math.nan)), "e": ()}.items():
+            create_run(store, RunRecord(run_id, "0"))
+            for step, value in points:
+                store.log(run_id, "loss", value, 1, step)
+        for statistic, expected in (("min_step", 7.0), ("max_step", 5.0)):
+            column = store.views.get_columns(ALL, [Column("metric", "loss", statistic)]).columns[0]  # type: ignore[arg-type]
+            assert [column[0][0], column[0][2]] == [expected, 8.0]
+            assert [math.isnan(value) for value in column[0].tolist()] == [False, True, False, True, True]
+            assert column[-1].tolist() == [True, True, True, True, False]
+
     def test_statistics_stay_right_when_points_are_added(self, store: Backend, run: str) -> None:
         for step, value in ((5, 1.0), (4, 3.0), (6, -1.0), (3, math.nan)):
             store.log(run, "loss", value, 1, step)
             store.views.get_columns(ALL, [LOSS])  # a journaled store folds
-        names: Any = ("first", "min", "max", "count")
-        assert [values(store, Column("metric", "loss", name)) for name in names] == [[3.0], [-1.0], [3.0], [4.0]]
+        names: Any = ("first", "min", "max", "count", "min_step", "max_step")
+        found = [values(store, Column("metric", "loss", name)) for name in names]
+        assert found == [[3.0], [-1.0], [3.0], [4.0], [6.0], [4.0]]
 
     def test_a_table_column_is_a_metric_under_its_full_name_and_under_its_two_names(
         self, store: Backend, run: str

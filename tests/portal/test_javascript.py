@@ -8,17 +8,19 @@ import math
 import random
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy
 import pytest
+from portal_calls import Api
 
 from bridge.records.run import RunRecord
 from bridge.records.search import Ordering, RunQuery
 from bridge.records.search_grammar import parse_run_filter
-from bridge.records.views import Column, Numbers, Texts
+from bridge.records.views import Column
+from bridge.server.portal.frames import texts_of
 from bridge.store.workspace_stores import WorkspaceStores
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")
@@ -107,18 +109,22 @@ POOLS: dict[str, Sequence[Any]] = {
     "loss": (None, math.nan, 0.0, 1.0, -1.0, math.inf, -math.inf, 1.5e308, 5e-324),
     "lr": (None, "", "0.1", "0.10", "a", "B", "é", "\uffff", "\U00010000", "\U0010ffff"),
     "user": ("", "ada", "Ada", "bo"),
+    "team": (None, ..., "", "a", "b"),
     "start": (None, 0, 5, 5, 2**41),
 }
 ORDERS: list[list[tuple[str, bool]]] = [
     [("loss", True)], [("loss", False)], [("lr", True)], [("lr", False)], [("user", False), ("loss", True)],
     [("start", True), ("lr", False)], [("lr", True), ("loss", False), ("user", True)], [("start", False)],
+    [("team", True)], [("team", False), ("loss", True)],
 ]  # fmt: skip
 COLUMNS = {
     "loss": Column("metric", "loss"),
     "lr": Column("param", "lr"),
     "user": Column("attribute", "user"),
     "start": Column("attribute", "start_time"),
+    "team": Column("tag", "team"),
 }
+SENT = {"loss": "metrics.loss", "lr": "params.lr", "user": "user", "start": "start_time", "team": "tags.team"}
 
 
 def random_runs(stores: WorkspaceStores, count: int) -> None:
@@ -129,7 +135,8 @@ def random_runs(stores: WorkspaceStores, count: int) -> None:
         [
             RunRecord(
                 f"r{chance.getrandbits(64):x}-{at}", "0", "run", user=run["user"], start_time=run["start"],
-                params={} if run["lr"] is None else {"lr": run["lr"]}, properties={"at": str(at)},
+                params={} if run["lr"] is None else {"lr": run["lr"]},
+                tags={} if run["team"] is ... else {"team": run["team"]}, properties={"at": str(at)},
             )
             for at, run in enumerate(chosen)
         ]
@@ -140,27 +147,27 @@ def random_runs(stores: WorkspaceStores, count: int) -> None:
             stores.tracking.log(record.id, "loss", value, 0, 0)
 
 
-def key_of(column: Numbers | Texts, ascending: bool) -> dict[str, Any]:
-    """Return a key of an order as the page makes it from a table."""
-    present = column.present.astype(int).tolist()
-    if isinstance(column, Numbers):
-        return {"values": column.values.tolist(), "present": present, "descending": not ascending}
-    return {"values": column.codes.tolist(), "words": column.words, "present": present, "descending": not ascending}
+def key_of(sent: tuple[dict[str, Any], Mapping[str, Any]], name: str, ascending: bool) -> dict[str, Any]:
+    """Return a key of an order as the page makes it from an answer."""
+    head, columns = sent
+    words = next(column.get("words") for column in head["columns"] if column["name"] == name)
+    present = columns.get(f"{name}#present")
+    key: dict[str, Any] = {"values": columns[name].tolist(), "descending": not ascending}
+    return {**key, **({"words": words} if words else {}), **({} if present is None else {"present": present.tolist()})}
 
 
 def test_rows_have_the_order_of_the_store(stores: WorkspaceStores) -> None:
     random_runs(stores, 10_000)
-    views = stores.tracking.views
-    table = views.get_columns(RunQuery(("0",)), tuple(COLUMNS.values()))
-    columns = dict(zip(COLUMNS, table.columns, strict=True))
+    sent = Api(stores).get("/experiments/0/table", cols=",".join(SENT.values())).frame
+    ids = texts_of(*sent, "#id")
     calls = [
-        ("lib/order.js", "order", [len(table.ids), [key_of(columns[name], ascending) for name, ascending in order]])
+        ("lib/order.js", "order", [len(ids), [key_of(sent, SENT[name], ascending) for name, ascending in order]])
         for order in ORDERS
     ]
     for order, rows in zip(ORDERS, answers(*calls), strict=True):
         orderings = [Ordering(COLUMNS[name].entity, COLUMNS[name].key, ascending) for name, ascending in order]
-        wanted = views.match(RunQuery(("0",), order=tuple(orderings)))
-        assert [table.ids[row] for row in rows] == list(wanted.ids), order
+        wanted = stores.tracking.views.match(RunQuery(("0",), order=tuple(orderings)))
+        assert [ids[row] for row in rows] == list(wanted.ids), order
 
 
 NAMES = (

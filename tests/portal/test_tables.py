@@ -64,6 +64,9 @@ def test_a_table_has_the_values_of_the_runs(stores: WorkspaceStores, api: Api, r
         ("duration", ["r4", "r3", "r2", "r1", "r0"]),
         ("-number", ["r4", "r3", "r2", "r1", "r0"]),
         ("tags.team\\, all,-duration", ["r1", "r3", "r0", "r2", "r4"]),
+        ("tags.empty,duration", ["r4", "r3", "r2", "r1", "r0"]),  # a tag without a value counts as missing
+        ("metrics.loss:@0", ["r3", "r2", "r0", "r1", "r4"]),
+        ("-metrics.loss:@0,number", ["r0", "r2", "r3", "r1", "r4"]),
     ],
 )
 def test_rows_are_ordered_by_every_column(api: Api, runs: list[str], sort: str, order: list[str]) -> None:
@@ -73,6 +76,34 @@ def test_rows_are_ordered_by_every_column(api: Api, runs: list[str], sort: str, 
     part, rows = api.get("/experiments/0/table", sort=sort, offset=1, limit=2, cols="duration").frame
     assert (texts_of(part, rows, "#id"), part["total"], part["offset"]) == (order[1:3], 5, 1)
     assert rows["duration"].tolist() == columns["duration"].tolist()[1:3]
+
+
+def test_a_column_is_the_value_at_a_step(stores: WorkspaceStores, api: Api, runs: list[str]) -> None:
+    stores.tracking.log("r0", "loss", 7.5, 3, 1)  # the last value of a step counts
+    stores.tracking.log("r2", "a:@1", 4.0, 3, -5)
+    head, columns = api.get(
+        "/experiments/0/table", cols="metrics.loss:@0,metrics.loss:@1,metrics.loss:@7,metrics.a:@1:@-5,name"
+    ).frame
+    assert texts_of(head, columns, "#id") == ["r4", "r3", "r2", "r1", "r0"]
+    shown = {name: [repr(value) for value in columns[name].tolist()] for name in columns if name.startswith("metrics.")}
+    assert shown["metrics.loss:@0"] == ["nan", "-inf", "1.25", "nan", "1.5"]
+    assert columns["metrics.loss:@0#present"].tolist() == [0, 1, 1, 1, 1]
+    assert shown["metrics.loss:@1"] == ["nan", "-inf", "0.25", "nan", "7.5"]
+    assert set(shown["metrics.loss:@7"]) == {"nan"} and "metrics.loss:@7#present" not in columns
+    assert shown["metrics.a:@1:@-5"] == ["nan", "nan", "4.0", "nan", "nan"]
+    assert texts_of(head, columns, "name")[0] == "run 4"
+
+
+def test_columns_have_the_steps_of_the_extremes(api: Api, runs: list[str]) -> None:
+    columns = api.get("/experiments/0/table", cols="metrics.loss:min_step,metrics.loss:max_step").frame[1]
+    assert [repr(value) for value in columns["metrics.loss:max_step"].tolist()] == ["nan", "0.0", "0.0", "nan", "0.0"]
+    assert [repr(value) for value in columns["metrics.loss:min_step"].tolist()] == ["nan", "0.0", "1.0", "nan", "1.0"]
+
+
+def test_the_value_at_a_step_cannot_be_grouped(api: Api) -> None:
+    for parameters in ({"by": "metrics.loss:@1"}, {"by": "status", "of": "metrics.loss:@1"}):
+        answer = api.get("/experiments/0/groups", **parameters)
+        assert (answer.status, "at a step" in answer.sentence) == (400, True)
 
 
 def test_a_filter_and_a_list_of_ids_choose_rows(stores: WorkspaceStores, api: Api, runs: list[str]) -> None:

@@ -168,11 +168,11 @@ def test_statistics_that_are_not_stored_are_computed_from_the_points(backend: Sq
     for step, value in ((2, 1.0), (1, 3.0), (1, 2.0), (0, math.nan)):
         backend.log("a", "loss", value, 1, step)
     backend.log("b", "loss", math.nan, 1)
-    before = {name: numbers(backend, name) for name in ("first", "min", "max", "count", "last")}
+    before = {name: numbers(backend, name) for name in ("first", "min", "max", "count", "last", "min_step", "max_step")}
     forget_facts(backend)
     after = {name: numbers(backend, name) for name in before}
     assert repr(after) == repr(before)
-    assert [values[0] for values in after.values()] == [3.0, 1.0, 3.0, 4.0, 1.0]
+    assert [values[0] for values in after.values()] == [3.0, 1.0, 3.0, 4.0, 1.0, 2.0, 1.0]
 
 
 def test_few_runs_of_many_are_looked_up_with_the_same_result(backend: SqlBackend) -> None:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast, get_args
+from typing import Any, cast, get_args
 
 import numpy
 from starlette.responses import Response
 
 from bridge.errors import InvalidValue
-from bridge.records.search import RunQuery
-from bridge.records.views import Column, KeyEntity, KeyRecord, Numbers, RunColumns, RunGroup, Texts
+from bridge.records.views import Column, KeyEntity, KeyRecord, Numbers, RunGroup, Texts
 from bridge.runs.metric_values import KIND_NAMES
 from bridge.server.portal.answers import frame_answer, json_answer
 from bridge.server.portal.ask import Ask
-from bridge.server.portal.columns import Sort, columns_of, sorts_of
+from bridge.server.portal.columns import columns_of, sorts_of, stored_columns_of
 from bridge.server.portal.frames import Frame
-
-if TYPE_CHECKING:
-    from bridge.records.views import Array
-    from bridge.store.views import RunViews
+from bridge.server.portal.table_rows import read_rows
 
 DEFAULT_COLUMNS = "name,status,start_time,duration"
 MOST_GROUPS, MOST_KEYS = 1_000, 500
@@ -38,10 +34,7 @@ def get_table(ask: Ask) -> Response:
     sorts = sorts_of(ask.query.get("sort", ""))
     offset, limit = ask.number("offset", 0), ask.number("limit", 2**31)
     query = ask.runs_query([sort.ordering for sort in sorts if sort.ordering])
-    if all(sort.ordering for sort in sorts):
-        found = ask.views.get_columns(query, tuple(columns.values()), offset, limit)
-    else:
-        found = _sorted(ask.views, query, sorts, tuple(columns.values()), offset, limit)
+    found = read_rows(ask.views, query, sorts, tuple(columns.values()), offset, limit)
     frame = Frame(total=found.total, offset=offset, cursor=cursor)
     frame.add_texts("#id", numpy.arange(len(found.ids)), found.ids)
     frame.add("#number", "u4", found.numbers)
@@ -58,7 +51,7 @@ def get_match(ask: Ask) -> Response:
     if all(sort.ordering for sort in sorts):
         numbers = ask.views.match(query).numbers
     else:
-        numbers = _sorted(ask.views, query, sorts, (), 0, 2**31).numbers
+        numbers = read_rows(ask.views, query, sorts, ()).numbers
     frame = Frame(total=len(numbers), cursor=cursor)
     frame.add("#number", "u4", numbers)
     return frame_answer(frame)
@@ -102,7 +95,7 @@ def get_groups(ask: Ask) -> Response:
     columns `<name>#count`, `#mean`, `#deviation`, `#minimum`, `#maximum` and `#median`. `ids` in the head are the ids
     of the first runs of each group.
     """
-    by, of = columns_of(ask.query.get("by", "")), columns_of(ask.query.get("of", ""))
+    by, of = stored_columns_of(ask.query.get("by", "")), stored_columns_of(ask.query.get("of", ""))
     limit = ask.number("limit", MOST_GROUPS, 1, MOST_GROUPS)
     groups = ask.views.group_runs(ask.runs_query(), tuple(by.values()), tuple(of.values()), limit)
     frame = Frame(ids=[group.ids for group in groups])
@@ -116,9 +109,9 @@ def get_groups(ask: Ask) -> Response:
 
 def _add(frame: Frame, name: str, column: Numbers | Texts) -> None:
     if isinstance(column, Texts):
-        # A run without a value gets the word null, and a tag without a value the empty text.
-        words = [*("" if word is None else word for word in column.words), None]
-        frame.add_texts(name, numpy.where(column.present, column.codes, len(words) - 1), words)
+        # Runs without a value have the word null, and so has a tag without a value: the store orders both as missing.
+        null = column.words.index(None) if None in column.words else len(column.words)
+        frame.add_texts(name, numpy.where(column.present, column.codes, null), dict.fromkeys((*column.words, None)))
         return
     frame.add(name, "f8", column.values)
     if bool((numpy.isnan(column.values) & column.present).any()):
@@ -137,36 +130,3 @@ def _add_values(frame: Frame, name: str, column: Column, values: Sequence[str | 
 def _add_spread(frame: Frame, name: str, groups: Sequence[RunGroup], at: int) -> None:
     for statistic in SPREAD:
         frame.add(f"{name}#{statistic}", "f8", [getattr(group.spreads[at], statistic) for group in groups])
-
-
-def _sorted(
-    views: RunViews, query: RunQuery, sorts: Sequence[Sort], columns: Sequence[Column], offset: int, limit: int
-) -> RunColumns:
-    """Return columns of runs in an order that the store does not know, such as by a duration."""
-    found = views.get_columns(query, (*columns, *(sort.column for sort in sorts)))
-    keys: list[Array] = []
-    for sort, column in zip(sorts, found.columns[len(columns) :], strict=True):
-        keys += _ranks(column, sort.ascending)
-    rows = numpy.lexsort(keys[::-1])[offset : offset + limit]
-    chosen = [_rows(column, rows) for column in found.columns[: len(columns)]]
-    return RunColumns(tuple(found.ids[row] for row in rows), found.numbers[rows], found.total, tuple(chosen))
-
-
-def _rows(column: Numbers | Texts, rows: Array) -> Numbers | Texts:
-    if isinstance(column, Numbers):
-        return Numbers(column.values[rows], column.present[rows])
-    return Texts(column.codes[rows], column.words, column.present[rows])
-
-
-def _ranks(column: Numbers | Texts, ascending: bool) -> list[Array]:
-    """Return two keys of an order: missing values and NaN come last, then the values count."""
-    if isinstance(column, Texts):
-        words = ["" if word is None else word for word in column.words] or [""]
-        rank = numpy.empty(len(words))
-        rank[sorted(range(len(words)), key=words.__getitem__)] = numpy.arange(len(words))
-        values = rank[column.codes]
-    else:
-        values = column.values
-    last = numpy.where(column.present, numpy.isnan(values), 2)
-    values = numpy.where(last > 0, 0, values)
-    return [last, values if ascending else -values]

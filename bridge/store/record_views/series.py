@@ -76,8 +76,9 @@ def statistic_of(record: SeriesRecord, statistic: Statistic) -> float:
         return math.nan
     if statistic == "first":
         return min(numbers, key=lambda point: (point.step, point.timestamp)).value
-    values = [point.value for point in numbers]
-    return min(values) if statistic == "min" else max(values)
+    choose = min if statistic.startswith("min") else max
+    extreme = choose(numbers, key=lambda point: point.value)
+    return float(extreme.step) if statistic.endswith("step") else extreme.value
 
 
 def after(record: SeriesRecord, position: int) -> SeriesRecord | None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 LATEST = (
     "CASE latest_bits WHEN 0x7FF0000000000000 THEN 9e999 WHEN -0x0010000000000000 THEN -9e999 ELSE latest_value END"
 )
+STEP = "CASE WHEN points <> 1 THEN {} WHEN latest_value IS NOT NULL THEN latest_step END"
 STATISTICS: dict[Statistic, str] = {
     "last": LATEST,
     "step": "latest_step",
@@ -31,8 +32,10 @@ STATISTICS: dict[Statistic, str] = {
     "first": f"CASE points WHEN 1 THEN {LATEST} ELSE first_value END",
     "min": f"CASE points WHEN 1 THEN {LATEST} ELSE minimum_value END",
     "max": f"CASE points WHEN 1 THEN {LATEST} ELSE maximum_value END",
+    "min_step": STEP.format("minimum_step"),
+    "max_step": STEP.format("maximum_step"),
 }
-OF_ALL_POINTS = ("count", "first", "min", "max")
+OF_ALL_POINTS = ("count", "first", "min", "max", "min_step", "max_step")
 """The statistics that are unknown for a series that is not counted yet."""
 
 NAMES = (

@@ -50,4 +50,5 @@ def _statistic(record: SeriesRecord, statistic: Statistic) -> float:
         return float("nan")
     if statistic == "first":
         return float(numbers[numpy.lexsort((record.timestamps[is_number], record.steps[is_number]))[0]])
-    return float(numbers.min() if statistic == "min" else numbers.max())
+    at = int(numbers.argmin() if statistic.startswith("min") else numbers.argmax())
+    return float(record.steps[is_number][at] if statistic.endswith("step") else numbers[at])
