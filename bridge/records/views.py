@@ -158,6 +158,28 @@ class KeyRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class SeriesSummary:
+    """Facts about a series of a run, such as its latest value, without its points.
+
+    `points` is the number of stored points. `last`, `step` and `timestamp` are those of the latest point, which is the
+    one with the greatest (step, timestamp); see `bridge.records.series.Latest`.
+    `minimum` and `maximum` are the least and the greatest number of all points. They skip NaN, but not ±inf. They are
+    NaN if all values are NaN, or if the series has texts.
+    """
+
+    key: str
+    column: str
+    kind: int
+    value_type: ValueType
+    points: int
+    last: float | str | bool | None
+    step: int
+    timestamp: int
+    minimum: float
+    maximum: float
+
+
+@dataclass(frozen=True, slots=True)
 class Spread:
     """The distribution of a column of numbers in a group of runs. Missing values and NaN are skipped.
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         RunColumns,
         RunGroup,
         SampledSeries,
+        SeriesSummary,
     )
 
 
@@ -73,6 +74,9 @@ class FoldedViews(RunViews):
         groups: Mapping[str, str] | None = None,
     ) -> list[SampledSeries]:
         return self._folded().sample_series(run_ids, keys, buckets, x, low, high, groups)
+
+    def list_series(self, run_id: str) -> list[SeriesSummary]:
+        return self._folded().list_series(run_id)
 
     def get_tail(self, series: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], list[SeriesRecord]]:
         return self._folded().get_tail(series)

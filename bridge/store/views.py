@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         RunGroup,
         RunMatches,
         SampledSeries,
+        SeriesSummary,
     )
 
 
@@ -139,6 +140,13 @@ class RunViews(ABC):
 
         Raises:
             InvalidValue: `buckets` is not positive, `x` does not exist, or `low` or `high` is not finite.
+        """
+
+    @abstractmethod
+    def list_series(self, run_id: str) -> list[SeriesSummary]:
+        """Return facts about the series of a run without their points, in the order in which they were first logged.
+
+        The cost does not depend on the number of points. The result is empty if the run does not exist.
         """
 
     @abstractmethod

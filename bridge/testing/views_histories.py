@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import astuple
 from random import Random
 from typing import Any
 
@@ -216,6 +217,9 @@ class History:
         arguments: Any = (RUNS, KEYS, random.choice((1, 2, 5)), axis, low, high, groups)
         found, expected = fast.sample_series(*arguments), slow.sample_series(*arguments)
         assert [_plain_series(one) for one in found] == [_plain_series(one) for one in expected]
+        for run_id in RUNS:
+            summaries = [[_plain(astuple(one)) for one in views.list_series(run_id)] for views in (fast, slow)]
+            assert summaries[0] == summaries[1]
         positions = {(run_id, key): random.choice((-1, 0, 2)) for run_id in RUNS for key in (*KEYS, "a")}
         assert repr(fast.get_tail(positions)) == repr(slow.get_tail(positions))
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+from dataclasses import astuple
 from typing import Any
 
 import pytest
 
 from bridge.errors import InvalidValue
 from bridge.records.run import RunRecord
-from bridge.records.series import BIG, MLFLOW, SCALAR, Point
+from bridge.records.series import BIG, COLUMN, MLFLOW, SCALAR, Point
 from bridge.records.views import Buckets, SampledSeries, SeriesFacts
 from bridge.store.backend import Backend
 from bridge.store.one_run import create_run
@@ -206,6 +207,23 @@ class SeriesPromises:
     ) -> None:
         with pytest.raises(InvalidValue):
             store.views.get_history(run, "loss", *part)
+
+    def test_the_series_of_a_run_are_listed_without_their_points(self, store: Backend, run: str) -> None:
+        log_steps(store, run, {3: 0.5, 1: -1.0, 2: math.inf, 0: math.nan})
+        store.log_points(
+            run,
+            [
+                Point("word", "b", 20, 2), Point("word", True, 10, 1), *row("table", {"x": 4.0}, 6, 0),
+                Point("odd", math.nan, 7),
+            ],
+        )  # fmt: skip
+        found = {one.key: astuple(one)[1:] for one in store.views.list_series(run)}
+        assert list(found) == ["loss", "word", "table", "odd"]
+        assert found["loss"] == ("", SCALAR, "number", 4, 0.5, 3, 30, -1.0, math.inf)
+        assert found["word"][:7] == ("", SCALAR, "text", 2, "b", 2, 20)
+        assert found["table"] == ("x", COLUMN, "number", 1, 4.0, 0, 6, 4.0, 4.0)
+        assert all(math.isnan(value) for value in (found["odd"][4], *found["odd"][-2:]))
+        assert store.views.list_series("none") == []
 
     def test_a_tail_has_the_points_after_a_position(self, store: Backend, run: str) -> None:
         log_steps(store, run, {0: 1.0, 1: 2.0})

@@ -78,6 +78,14 @@ def test_metrics_have_their_kinds_and_extremes(api: Api, run: RunRecord) -> None
     assert [one["column"] for one in found["table"]["series"]] == ["x", "y"]
 
 
+def test_the_list_of_metrics_reads_no_points(
+    stores: WorkspaceStores, api: Api, run: RunRecord, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[object] = []
+    monkeypatch.setattr(type(stores.tracking), "get_series_of", lambda *arguments: reads.append(arguments))
+    assert len(api.get("/runs/r/metrics").json["metrics"]) == 7 and reads == []
+
+
 def test_values_are_points_rows_and_files(api: Api, run: RunRecord) -> None:
     loss = api.get("/runs/r/values/loss").json
     assert loss["points"] == {

@@ -15,7 +15,7 @@ from longer import SCALE
 
 from bridge.records.run import RunRecord
 from bridge.records.search import NUMBER_COMPARATORS, Comparison, RunQuery
-from bridge.records.series import BIG
+from bridge.records.series import BIG, Point
 from bridge.records.views import Column, Numbers, Texts
 from bridge.store.backend import Backend
 from bridge.store.journaled import JournaledStore
@@ -222,3 +222,18 @@ def test_a_cursor_that_is_older_than_the_listed_removals_asks_for_a_new_start(
         backend.purge_runs((run_id,))
     assert [backend.views.get_changes(cursor).is_complete for cursor in cursors] == [False, False, False, True]
     assert backend.views.get_changes(cursors[3]).removed == ("d",)
+
+
+@pytest.mark.parametrize("is_sealed", [False, True])
+def test_the_series_of_a_run_are_listed_without_reading_points(backend: SqlBackend, is_sealed: bool) -> None:
+    backend.create_runs([RunRecord("r", "0")])
+    backend.log_points("r", [Point("loss", float(step), step, step) for step in range(100)])
+    if is_sealed:
+        seal_some(backend, Random(0))
+    statements: list[str] = []
+    with backend.database.read() as c:
+        c.set_trace_callback(statements.append)
+    (summary,) = backend.views.list_series("r")
+    assert (summary.points, summary.last, summary.minimum, summary.maximum) == (100, 99.0, 0.0, 99.0)
+    reads = [statement for statement in statements if statement.startswith("SELECT")]
+    assert len(reads) == 1 and "point_block" not in reads[0] and "chunk" not in reads[0]

@@ -11,14 +11,15 @@ from starlette.responses import Response
 from bridge.errors import NotFound
 from bridge.records.run import RunRecord
 from bridge.records.search import RunQuery
-from bridge.records.series import SCALAR
+from bridge.records.series import DESCRIPTION, SCALAR
 from bridge.runs.metric_values import KIND_NAMES, logged_metric
 from bridge.server.portal.answers import json_answer
 from bridge.server.portal.ask import Ask
 from bridge.source.empty import SNAPSHOT_PROPERTY
 
 if TYPE_CHECKING:
-    from bridge.records.series import Latest, SeriesRecord
+    from bridge.records.series import Latest
+    from bridge.records.views import SeriesSummary
 
 MOST_PARENTS = 100
 MOST_ROWS = 100_000
@@ -90,11 +91,10 @@ def get_metrics(ask: Ask) -> Response:
     """Answer with the keys of a run's series, in the order in which they were first logged.
 
     Each has its kinds, its columns and its description. Each number series has its latest, least and greatest value.
+    No points are read.
     """
-    record = ask.run()
-    series = ask.tracking.get_series_of([record.id])[record.id]
-    by_key: dict[str, list[SeriesRecord]] = {}
-    for one in series:
+    by_key: dict[str, list[SeriesSummary]] = {}
+    for one in ask.views.list_series(ask.run().id):
         by_key.setdefault(one.key, []).append(one)
     return json_answer(ask, {"metrics": [_metric(key, own) for key, own in by_key.items()]})
 
@@ -136,39 +136,28 @@ def get_values(ask: Ask) -> Response:
     )
 
 
-def _metric(key: str, series: Sequence[SeriesRecord]) -> dict[str, Any]:
+def _metric(key: str, series: Sequence[SeriesSummary]) -> dict[str, Any]:
     kinds = list(dict.fromkeys(KIND_NAMES[one.kind] for one in series if one.kind in KIND_NAMES))
-    texts = [one.texts[-1] for one in series if one.kind not in KIND_NAMES and one.texts]
+    descriptions = [one.last for one in series if one.kind == DESCRIPTION]
     return {
         "key": key,
         "kinds": kinds,
-        "description": texts[-1] if texts else None,
+        "description": descriptions[-1] if descriptions else None,
         "series": [_series(one) for one in series if one.kind in KIND_NAMES],
     }
 
 
-def _series(one: SeriesRecord) -> dict[str, Any]:
-    about = {
-        "kind": KIND_NAMES[one.kind],
-        "column": one.column,
-        "type": one.value_type,
-        "points": len(one.positions),
-        "position": int(one.positions[-1]) if len(one.positions) else -1,
-    }
-    if one.numbers is None or not len(one.positions):
-        return {**about, "last": one.texts[-1] if one.texts and one.kind == SCALAR else None}
-    import numpy
-
-    last = int(numpy.lexsort((one.timestamps, one.steps))[-1])
-    with numpy.errstate(all="ignore"):
-        least, greatest = numpy.fmin.reduce(one.numbers), numpy.fmax.reduce(one.numbers)
+def _series(one: SeriesSummary) -> dict[str, Any]:
+    about = {"kind": KIND_NAMES[one.kind], "column": one.column, "type": one.value_type, "points": one.points}
+    if one.value_type == "text":
+        return {**about, "last": one.last if one.kind == SCALAR else None}
     return {
         **about,
-        "last": float(one.numbers[last]),
-        "step": int(one.steps[last]),
-        "timestamp": int(one.timestamps[last]),
-        "minimum": float(least),
-        "maximum": float(greatest),
+        "last": one.last,
+        "step": one.step,
+        "timestamp": one.timestamp,
+        "minimum": one.minimum,
+        "maximum": one.maximum,
     }
 
 

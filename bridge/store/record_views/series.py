@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from bridge.records.series import COLUMN, SCALAR, Latest, SeriesRecord, later
-from bridge.records.views import Statistic
+from bridge.records.views import SeriesSummary, Statistic
 
 
 def find_series(records: Sequence[SeriesRecord], key: str, column: str = "") -> SeriesRecord | None:
@@ -79,6 +79,18 @@ def statistic_of(record: SeriesRecord, statistic: Statistic) -> float:
     choose = min if statistic.startswith("min") else max
     extreme = choose(numbers, key=lambda point: point.value)
     return float(extreme.step) if statistic.endswith("step") else extreme.value
+
+
+def summary_of(record: SeriesRecord) -> SeriesSummary:
+    """Return facts about a series without its points."""
+    name = record.key, record.column, record.kind, record.value_type
+    if record.numbers is None:
+        step, timestamp = max(zip(record.steps.tolist(), record.timestamps.tolist(), strict=True))
+        text = latest_text_of(record)
+        return SeriesSummary(*name, len(record.positions), text, step, timestamp, math.nan, math.nan)
+    latest = latest_of(record)
+    least, greatest = statistic_of(record, "min"), statistic_of(record, "max")
+    return SeriesSummary(*name, len(record.positions), latest.value, latest.step, latest.timestamp, least, greatest)
 
 
 def after(record: SeriesRecord, position: int) -> SeriesRecord | None:

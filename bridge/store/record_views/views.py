@@ -19,13 +19,14 @@ from bridge.records.views import (
     RunColumns,
     RunGroup,
     SampledSeries,
+    SeriesSummary,
 )
 from bridge.store.history import mlflow_history
 from bridge.store.record_views.changes import changes_between
 from bridge.store.record_views.columns import as_array, plain_value, spread_of, value_of
 from bridge.store.record_views.keys import keys_of
 from bridge.store.record_views.samples import sample
-from bridge.store.record_views.series import after, has_name
+from bridge.store.record_views.series import after, has_name, summary_of
 from bridge.store.view_arguments import (
     by_frequency,
     check_buckets,
@@ -126,6 +127,9 @@ class RecordViews(RunViews):
         records = self._store.get_runs(run_ids, latest=False)
         runs = [(record, self._store.get_series_of([record.id])[record.id]) for record in records.values()]
         return [one for key in keys for one in sample(runs, key, buckets, x, low, high, groups)]
+
+    def list_series(self, run_id: str) -> list[SeriesSummary]:
+        return [summary_of(record) for record in self._store.get_series_of([run_id]).get(run_id, [])]
 
     def get_tail(self, series: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], list[SeriesRecord]]:
         found = self._store.get_series_of([run_id for run_id, _ in series])

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { chartKinds, decoded, sections } from "../../../bridge/server/static/lib/kinds.js";
 
-const facts = (kind, type, points) => ({ kind, type, points, column: "", position: points - 1, last: 0 });
+const facts = (kind, type, points) => ({ kind, type, points, column: "", last: 0 });
 const metric = (...series) => ({ key: "m", kinds: [...new Set(series.map((one) => one.kind))], description: null, series });
 
 test("a number with several points is a line, and one number is a value", () => {

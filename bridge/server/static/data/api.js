@@ -141,8 +141,8 @@ export async function getRun(id, { signal } = {}) {
 }
 
 /**
- * Return the keys of a run's series: `key, kinds, description, series`. A series has `kind, column, type, points,
- * position, last, step, timestamp, minimum, maximum`.
+ * Return the keys of a run's series: `key, kinds, description, series`. A series has `kind, column, type, points, last,
+ * step, timestamp, minimum, maximum`.
  * @param {string} id
  * @param {Options} [options]
  * @returns {Promise<any[]>}

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{
- *   kind: string, column: string, type: "number" | "text", points: number, position: number, last: any,
+ *   kind: string, column: string, type: "number" | "text", points: number, last: any,
  *   step?: number, timestamp?: number, minimum?: number | null, maximum?: number | null,
  * }} SeriesFacts
  * @typedef {{ key: string, kinds: string[], description: string | null, series: SeriesFacts[] }} Metric

@@ -43,7 +43,7 @@ export function MetricLine({ metric, run, state, shell, read, others, hover, lar
     return () => {
       current = false;
     };
-  }, [read, metric.key, facts?.position, facts?.points, dark, wanted.map((one) => one.number).join()]);
+  }, [read, metric.key, facts?.points, dark, wanted.map((one) => one.number).join()]);
   if (problem) return html`<p class="metric-problem" role="alert">${problem}</p>`;
   if (!lines) return null;
   const notes = notesOf(extent, y === "log", lines[0]);

@@ -38,7 +38,7 @@ function One({ metric, kind }) {
 function Logged({ metric, kind, run, data, large }) {
   const [values, setValues] = useState(/** @type {any} */ (null));
   const [problem, setProblem] = useState("");
-  const last = metric.series.map((one) => one.position).join();
+  const last = metric.series.map((one) => one.points).join();
   useEffect(() => {
     let current = true;
     api.getValues(run.id, metric.key).then(

@@ -15,6 +15,7 @@ from bridge.records.views import (
     RunColumns,
     RunGroup,
     SampledSeries,
+    SeriesSummary,
 )
 from bridge.store.sql.views.changes import changes_since
 from bridge.store.sql.views.chosen import Chosen, read_facts
@@ -24,6 +25,7 @@ from bridge.store.sql.views.histories import read_history
 from bridge.store.sql.views.keys import list_keys
 from bridge.store.sql.views.matches import matching_keys, unordered_keys
 from bridge.store.sql.views.samples import sample
+from bridge.store.sql.views.summaries import list_series
 from bridge.store.sql.views.tails import read_tails
 from bridge.store.view_arguments import check_buckets, check_groups, check_limits, end_of
 from bridge.store.views import RunViews
@@ -97,6 +99,10 @@ class SqlViews(RunViews):
         check_buckets(buckets, x, low, high)
         with self._database.read() as c:
             return sample(c, run_ids, keys, buckets, x, low, high, groups)
+
+    def list_series(self, run_id: str) -> list[SeriesSummary]:
+        with self._database.read() as c:
+            return list_series(c, run_id)
 
     def get_tail(self, series: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], list[SeriesRecord]]:
         with self._database.read() as c:
