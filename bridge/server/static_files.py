@@ -31,7 +31,7 @@ _IMPORT = re.compile(r"""(?:^|(?<=[;}\n]))\s*(?:import|export)\b(?:[\w$*{},\s]*\
 STYLES = "styles.css"
 """The name of the file with all style sheets."""
 
-FIRST_STYLES = ("vendor/uPlot.min.css", "tokens.css", "portal.css", "frame.css", "floating.css")
+FIRST_STYLES = ("vendor/uPlot.min.css", "tokens.css", "portal.css", "controls.css", "frame.css", "floating.css")
 """The style sheets that stand before the others, in this order."""
 
 

@@ -96,6 +96,7 @@ def test_runs_are_added_and_removed(page: Page, site: PortalSite, ids: dict[str,
     page.get_by_role("button", name="Remove curves-1").click()
     expect(bar.get_by_role("listitem")).to_have_count(1)
     page.get_by_role("button", name="Add runs").click()
+    expect(page.get_by_role("dialog").locator("input")).to_be_focused()
     page.keyboard.type("gentle")
     expect(page.get_by_role("dialog").get_by_role("listitem")).to_have_text([re.compile("gentle-crane$")])
     page.keyboard.press("Enter")
@@ -185,16 +186,16 @@ def test_axes_are_moved_and_chosen_and_the_address_keeps_them(page: Page, site: 
 def test_the_scatter_chart_shows_any_two_columns(page: Page, site: PortalSite, sweep: str) -> None:
     page.goto(f"{site.address}experiments/{sweep}/compare")
     scatter = find(page, controls.SCATTER)
-    scatter.get_by_label("Across").select_option("lr")
-    scatter.get_by_label("Up").select_option("val/loss")
+    scatter.get_by_role("combobox", name="X", exact=True).select_option("lr")
+    scatter.get_by_role("combobox", name="Y", exact=True).select_option("val/loss")
     expect(scatter.get_by_role("figure")).to_have_attribute("aria-label", "val/loss over lr, 24 runs")
-    box = scatter.locator(".cloud-box")
+    box = scatter.locator(".scatter-box")
     box.scroll_into_view_if_needed()
     place = box.bounding_box()
     assert place
     # The run with the greatest loss and the least learning rate is at the upper left.
     page.mouse.move(place["x"] + 64 + 10, place["y"] + 12 + 10)
-    expect(scatter.locator(".cloud-tip")).to_contain_text("sweep-23")
+    expect(scatter.locator(".run-tip")).to_contain_text("sweep-23")
     page.mouse.click(place["x"] + 64 + 10, place["y"] + 12 + 10)
     expect(page).to_have_url(re.compile("/runs/[0-9a-f]{32}$"))
 

@@ -165,7 +165,7 @@ PLACES = {
 
 SHOWN = {
     "compare": ".compare-table",
-    "all": ".cloud",
+    "all": ".scatter",
     "metrics": "figure.metric canvas",
     "files": "iframe",
     "picture": ".preview",

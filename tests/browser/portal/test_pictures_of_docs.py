@@ -52,7 +52,7 @@ PLACES = {
         "experiments/{experiment}/compare?runs={pictured0},{pictured2},{pictured4}&base={pictured0}",
         ".compare-chart canvas",
     ),
-    "parallel": ("experiments/{experiment}/compare?q=params.lr%20!=%20'1.0'", ".cloud canvas"),
+    "parallel": ("experiments/{experiment}/compare?q=params.lr%20!=%20'1.0'", ".scatter canvas"),
 }
 
 

@@ -7,9 +7,10 @@ import { getKeys, getTable } from "../data/api.js";
 import { numberAxis, wordAxis } from "../lib/axes.js";
 import { clausesOf, withClauses } from "../lib/brush.js";
 import { rowsOf, sweepColumns } from "../lib/compare.js";
+import { parseList, printList } from "../lib/state.js";
 import { Problem } from "../parts/problem.js";
 import { FilterLine } from "./compare_filter.js";
-import { itemsOf, listOf, Sweep } from "./compare_sweep.js";
+import { Sweep } from "./compare_sweep.js";
 
 /** @typedef {import("../lib/axes.js").Axis} Axis */
 /** @typedef {import("../lib/brush.js").Ranges} Ranges */
@@ -25,11 +26,11 @@ const labelOf = (name) => name.slice(name.indexOf(".") + 1);
 export function RunsSweep({ runs, state, shell }) {
   const ranges = useSignal(/** @type {Ranges} */ ({}));
   const { axes: chosen, log } = state.value.other;
-  const logs = itemsOf(log);
+  const logs = parseList(log ?? "");
   const [sweep, keys] = useMemo(() => {
     const rows = rowsOf(runs).filter(({ kind }) => kind === "param" || kind === "metric");
     const keys = rows.map((row) => keyOf(row, runs.length));
-    const names = chosen ? itemsOf(chosen) : sweepColumns(keys);
+    const names = chosen ? parseList(chosen) : sweepColumns(keys);
     const axes = names.flatMap((name) => {
       const row = rows.find((one) => `${one.kind}s.${one.key}` === name);
       return row ? [axisOfRow(name, row.values, logs.includes(name))] : [];
@@ -54,8 +55,8 @@ export function EverySweep({ experiment, state, shell }) {
   const { q, other } = state.value;
   const from = other.brush && q.startsWith(other.from ?? "") ? (other.from ?? "") : q;
   const ranges = useMemo(() => (from === q && !other.brush ? {} : rangesOf(other.brush)), [other.brush, from === q]);
-  const logs = itemsOf(other.log);
-  const names = other.axes ? itemsOf(other.axes) : sweepColumns(keys.value);
+  const logs = parseList(other.log ?? "");
+  const names = other.axes ? parseList(other.axes) : sweepColumns(keys.value);
 
   useEffect(() => {
     getKeys(experiment, { limit: 5000 }).then((found) => (keys.value = found.keys), (problem) => (error.value = problem));
@@ -88,7 +89,7 @@ export function EverySweep({ experiment, state, shell }) {
       const axis = sweep?.axes.find((other) => other.key === name);
       return (axis && clausesOf(axis, one)) ?? [];
     });
-    const brush = Object.entries(next).map(([name, [low, high]]) => `${listOf([name])}:${low.toPrecision(6)}..${high.toPrecision(6)}`).join(",");
+    const brush = printList(Object.entries(next).map(([name, [low, high]]) => `${name}:${low.toPrecision(6)}..${high.toPrecision(6)}`));
     shell.change({ q: withClauses(from, written), other: { ...state.value.other, brush, from: brush ? from : "" } });
   };
   /** @param {string} text */
@@ -150,11 +151,11 @@ function changed(ranges, key, range) {
 function rangesOf(text) {
   /** @type {Ranges} */
   const ranges = {};
-  for (const part of text ? text.split(",") : []) {
+  for (const part of parseList(text ?? "")) {
     const found = /^(.*):([^:]+)\.\.([^:]+)$/.exec(part);
     if (!found) continue;
     const [low, high] = [Number(found[2]), Number(found[3])];
-    if (low <= high) ranges[itemsOf(found[1])[0]] = [low, high];
+    if (low <= high) ranges[found[1]] = [low, high];
   }
   return ranges;
 }

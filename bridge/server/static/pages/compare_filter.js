@@ -16,7 +16,7 @@ export function FilterLine({ q, total, onFilter }) {
     onFilter(field.current?.value ?? "");
   };
   return html`<form class="compare-filter" role="search" onSubmit=${onSubmit}>
-    <label class="compare-filter-field"><${Icon} name="filter" /><span class="visually-hidden">Filter runs</span>
+    <label class="icon-field grow"><${Icon} name="filter" /><span class="visually-hidden">Filter runs</span>
       <input ref=${field} class="mono" value=${q} spellcheck=${false} autocomplete="off" placeholder="metrics.loss < 0.3 and params.model = 'cnn'" onBlur=${(/** @type {any} */ event) => event.currentTarget.value !== q && onFilter(event.currentTarget.value)} /></label>
     ${q ? html`<button type="button" class="button quiet icon" aria-label="Clear the filter" onClick=${() => onFilter("")}><${Icon} name="close" /></button>` : null}
     <span class="soft" role="status">${total === null ? "" : plural(total, "run")}</span>

@@ -6,9 +6,10 @@ import { useCallback, useMemo } from "preact/hooks";
 import { rowsInRanges } from "../lib/brush.js";
 import { runColour } from "../lib/colour.js";
 import { plural } from "../lib/format.js";
-import { Cloud, tint as tintOf } from "../parts/cloud.js";
+import { printList } from "../lib/state.js";
 import { Icon } from "../parts/icon.js";
 import { Parallel } from "../parts/parallel.js";
+import { Scatter, tint as tintOf } from "../parts/scatter.js";
 import { AxesDialog } from "./compare_axes.js";
 
 /** @typedef {import("../lib/axes.js").Axis} Axis */
@@ -60,10 +61,10 @@ export function Sweep({ sweep, ranges, onRange, unwritten, logs, keys, experimen
   const move = (from, to) => {
     const order = axes.map((axis) => axis.key);
     order.splice(to, 0, ...order.splice(from, 1));
-    set({ axes: listOf(order) });
+    set({ axes: printList(order) });
   };
   /** @param {string} key */
-  const changeLog = (key) => set({ log: listOf(logs.includes(key) ? logs.filter((one) => one !== key) : [...logs, key]) });
+  const changeLog = (key) => set({ log: printList(logs.includes(key) ? logs.filter((one) => one !== key) : [...logs, key]) });
   const open = (/** @type {number} */ row) => shell.go(shell.href({ page: "run", id: ids[row] }));
   const chosen = () => ids.filter((_, row) => still[row]);
 
@@ -92,15 +93,15 @@ export function Sweep({ sweep, ranges, onRange, unwritten, logs, keys, experimen
           <header class="part-head">
             <h2>Scatter</h2>
             <span class="grow"></span>
-            <${Choice} label="Up" value=${y.key} axes=${axes} onChange=${(/** @type {string} */ key) => set({ up: key })} />
-            <${Choice} label="Across" value=${x.key} axes=${axes} onChange=${(/** @type {string} */ key) => set({ across: key })} />
+            <${Choice} label="Y" value=${y.key} axes=${axes} onChange=${(/** @type {string} */ key) => set({ up: key })} />
+            <${Choice} label="X" value=${x.key} axes=${axes} onChange=${(/** @type {string} */ key) => set({ across: key })} />
             <${Choice} label="Colour" value=${other.colour ?? ""} none=${tint && ids.length > MOST_HUES ? `by ${tint.label}` : "by run"} axes=${axes} onChange=${(/** @type {string} */ key) => set({ colour: key })} />
             <${Choice} label="Size" value=${size?.key ?? ""} none="equal" axes=${axes} onChange=${(/** @type {string} */ key) => set({ size: key })} />
           </header>
-          <${Cloud} ...${{ x, y, size, names, colourOf, dark }} colour=${isByRun ? null : tint} inside=${hasRanges || moving.value ? inside : null} onOpen=${open} />
+          <${Scatter} ...${{ x, y, size, names, colourOf, dark }} colour=${isByRun ? null : tint} inside=${hasRanges || moving.value ? inside : null} onOpen=${open} />
         </section>`
       : null}
-    ${isChoosing.value ? html`<${AxesDialog} keys=${keys} chosen=${axes.map((axis) => axis.key)} onChange=${(/** @type {string[]} */ order) => set({ axes: listOf(order) })} onClose=${() => (isChoosing.value = false)} />` : null}`;
+    ${isChoosing.value ? html`<${AxesDialog} keys=${keys} chosen=${axes.map((axis) => axis.key)} onChange=${(/** @type {string[]} */ order) => set({ axes: printList(order) })} onClose=${() => (isChoosing.value = false)} />` : null}`;
 }
 
 /** Return the axis with the most different values, a param if possible. @param {Axis[]} axes */
@@ -116,9 +117,3 @@ const Choice = ({ label, value, none, axes, onChange }) =>
       ${none === undefined ? null : html`<option value="">${none}</option>`}
       ${axes.map((axis) => html`<option key=${axis.key} value=${axis.key} selected=${axis.key === value}>${axis.label}</option>`)}
     </select></label>`;
-
-/** @param {string[]} keys */
-export const listOf = (keys) => keys.map((key) => key.replace(/[%,]/g, (mark) => (mark === "%" ? "%25" : "%2C"))).join(",");
-
-/** @param {string | undefined} text */
-export const itemsOf = (text) => (text ? text.split(",").map((item) => item.replace(/%(25|2C)/g, (_, code) => (code === "25" ? "%" : ","))) : []);

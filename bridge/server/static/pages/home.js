@@ -52,7 +52,7 @@ export default function Home({ shell, state }) {
   const { experiments = [], running = [], time = 0 } = home.value ?? {};
   const shown = text.trim() ? experiments.filter((/** @type {import("./home_experiments.js").Experiment} */ one) => contains(one, text)) : experiments;
   return html`<div class="home">
-    <label class="home-find">
+    <label class="icon-field home-find">
       <${Icon} name="search" />
       <span class="visually-hidden">Find runs, experiments, metrics</span>
       <input ref=${field} type="search" value=${text} placeholder="Find runs, experiments, metrics" autocomplete="off" spellcheck=${false} aria-keyshortcuts="/"

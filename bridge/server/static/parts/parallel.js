@@ -2,10 +2,12 @@
 
 import { html } from "htm/preact";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { textOf, valueAt } from "../lib/axes.js";
+import { valueAt } from "../lib/axes.js";
 import { rowsInRanges } from "../lib/brush.js";
 import { AxisMarks } from "./parallel_axes.js";
 import { LinesPicture } from "./parallel_lines.js";
+import { RunTip } from "./run_tip.js";
+import { useWidth } from "./width.js";
 
 /** @typedef {import("../lib/axes.js").Axis} Axis */
 /** @typedef {import("../lib/brush.js").Ranges} Ranges */
@@ -33,18 +35,10 @@ export function Parallel(props) {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
   const picture = useRef(/** @type {LinesPicture | null} */ (null));
-  const [width, setWidth] = useState(0);
+  const width = useWidth(box);
   const [hover, setHover] = useState(-1);
   const [isLeft, setIsLeft] = useState(false); // whether the pointer is in the left half
   const [drag, setDrag] = useState(/** @type {{key: string, range: [number, number]} | null} */ (null));
-
-  useLayoutEffect(() => {
-    const element = /** @type {HTMLDivElement} */ (box.current);
-    const watch = new ResizeObserver(() => setWidth(Math.floor(element.clientWidth)));
-    watch.observe(element);
-    setWidth(Math.floor(element.clientWidth));
-    return () => watch.disconnect();
-  }, []);
 
   const room = Math.max(0, width - 2 * SIDE);
   const xs = useMemo(
@@ -124,10 +118,7 @@ export function Parallel(props) {
         <canvas ref=${canvas} aria-hidden="true"></canvas>
         ${width > 0 && html`<${AxisMarks} ...${{ axes, xs, scale, ranges: shownRanges, height: HEIGHT, width }}
           onMove=${props.onMove} onLog=${props.onLog} onRange=${props.onRange} />`}
-        ${near && html`<div class=${`parallel-tip ${isLeft ? "right" : "left"}`} aria-hidden="true">
-          <b><bdi>${near}</bdi></b>
-          ${axes.map((axis) => html`<span key=${axis.key}>${axis.label} <i>${textOf(axis, hover)}</i></span>`)}
-        </div>`}
+        ${near && html`<${RunTip} name=${near} row=${hover} axes=${axes} isLeft=${isLeft} />`}
       </div>
       <p class="parallel-count" role="status">${kept === rows ? `${rows.toLocaleString("en")} runs` :
         `${kept.toLocaleString("en")} of ${rows.toLocaleString("en")} runs in the ranges`}</p>

@@ -1,7 +1,7 @@
 /** The rows of a table that are on the screen: a pool of nodes, which are filled again while one scrolls. */
 
 /**
- * What a cell shows. `tone` is a class of experiment.css, `glyph` a sign before the text, `hint` its tooltip.
+ * What a cell shows. `tone` is a class of table.css, `glyph` a sign before the text, `hint` its tooltip.
  * @typedef {{ text: string, tone?: string, glyph?: string, glyphTone?: string, hint?: string, href?: string }} Cell
  * @typedef {"name" | "status" | "number" | "text" | "time"} ColumnKind
  * @typedef {{ id: string, title: string, statistic?: string, kind: ColumnKind, width: number, hint?: string }} TableColumn

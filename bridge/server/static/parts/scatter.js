@@ -3,7 +3,8 @@
 import { html } from "htm/preact";
 import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { neutral, viridis } from "../lib/colour.js";
-import { textOf } from "../lib/axes.js";
+import { RunTip } from "./run_tip.js";
+import { useWidth } from "./width.js";
 
 /** @typedef {import("../lib/axes.js").Axis} Axis */
 
@@ -23,19 +24,11 @@ const NEAR = 14; // pixels from the pointer to a point that it finds
  * @param {(row: number) => void} props.onOpen
  * @param {boolean} props.dark
  */
-export function Cloud({ x, y, colour, size, names, colourOf, inside, onOpen, dark }) {
+export function Scatter({ x, y, colour, size, names, colourOf, inside, onOpen, dark }) {
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const canvas = useRef(/** @type {HTMLCanvasElement | null} */ (null));
-  const [width, setWidth] = useState(0);
+  const width = useWidth(box);
   const [hover, setHover] = useState(-1);
-
-  useLayoutEffect(() => {
-    const element = /** @type {HTMLDivElement} */ (box.current);
-    const watch = new ResizeObserver(() => setWidth(Math.floor(element.clientWidth)));
-    watch.observe(element);
-    setWidth(Math.floor(element.clientWidth));
-    return () => watch.disconnect();
-  }, []);
 
   const px = (/** @type {number} */ t) => LEFT + PAD + t * (width - LEFT - RIGHT - 2 * PAD);
   const py = (/** @type {number} */ t) => TOP + PAD + (1 - t) * (HEIGHT - TOP - BOTTOM - 2 * PAD);
@@ -91,22 +84,19 @@ export function Cloud({ x, y, colour, size, names, colourOf, inside, onOpen, dar
   const shown = x.positions.reduce((sum, at, row) => sum + Number(!Number.isNaN(at) && !Number.isNaN(y.positions[row])), 0);
   const lost = names.length - shown;
   const isLeft = hover >= 0 && x.positions[hover] < 0.5;
-  return html`<figure class="cloud" aria-label=${`${y.label} over ${x.label}, ${shown} runs`}>
-    <div class="cloud-box" ref=${box} style=${{ height: `${HEIGHT}px` }} onPointerMove=${onMove} onPointerLeave=${() => setHover(-1)} onClick=${() => hover >= 0 && onOpen(hover)}>
-      <svg class="cloud-axes" width=${width} height=${HEIGHT} aria-hidden="true">
+  return html`<figure class="scatter" aria-label=${`${y.label} over ${x.label}, ${shown} runs`}>
+    <div class="scatter-box" ref=${box} style=${{ height: `${HEIGHT}px` }} onPointerMove=${onMove} onPointerLeave=${() => setHover(-1)} onClick=${() => hover >= 0 && onOpen(hover)}>
+      <svg class="scatter-axes" width=${width} height=${HEIGHT} aria-hidden="true">
         ${y.ticks.map((tick) => html`<line class="grid" x1=${LEFT} x2=${width - RIGHT} y1=${py(tick.at)} y2=${py(tick.at)} /><text x=${LEFT - 8} y=${py(tick.at) + 4} text-anchor="end">${cut(tick.text, 9)}</text>`)}
         ${x.ticks.map((tick) => html`<line class="grid" y1=${TOP} y2=${HEIGHT - BOTTOM} x1=${px(tick.at)} x2=${px(tick.at)} /><text x=${px(tick.at)} y=${HEIGHT - BOTTOM + 16} text-anchor="middle">${cut(tick.text, 12)}</text>`)}
         <text class="name" x=${(LEFT + width - RIGHT) / 2} y=${HEIGHT - 6} text-anchor="middle">${x.label}${x.log ? " (log)" : ""}</text>
         <text class="name" transform=${`translate(12, ${(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)`} text-anchor="middle">${y.label}${y.log ? " (log)" : ""}</text>
       </svg>
       <canvas ref=${canvas} aria-hidden="true"></canvas>
-      ${hover >= 0 && html`<div class=${`parallel-tip ${isLeft ? "right" : "left"} cloud-tip`} aria-hidden="true">
-        <b><bdi>${names[hover]}</bdi></b>
-        ${[...new Set([x, y, colour, size])].map((axis) => axis && html`<span key=${axis.key}>${axis.label} <i>${textOf(axis, hover)}</i></span>`)}
-      </div>`}
+      ${hover >= 0 && html`<${RunTip} name=${names[hover]} row=${hover} axes=${[...new Set([x, y, colour, size])].filter(Boolean)} isLeft=${isLeft} />`}
     </div>
-    <figcaption class="cloud-foot soft">
-      ${colour ? html`<span class="cloud-legend">${colour.label} ${legend(colour, dark)}</span>` : null}
+    <figcaption class="scatter-foot soft">
+      ${colour ? html`<span class="scatter-legend">${colour.label} ${legend(colour, dark)}</span>` : null}
       ${lost ? `${lost} runs without one of the two values are not shown.` : ""}
     </figcaption>
   </figure>`;
@@ -119,7 +109,7 @@ export const tint = (t, dark) => (Number.isNaN(t) ? neutral(dark).missing : viri
 function legend(axis, dark) {
   const stops = Array.from({ length: 9 }, (_, at) => tint(at / 8, dark)).join(", ");
   const [first, last] = axis.kind === "word" ? [axis.words[0], axis.words[axis.words.length - 1]] : [axis.ticks[0]?.text, axis.ticks[axis.ticks.length - 1]?.text];
-  return html`<i>${first}</i><span class="cloud-scale" style=${{ background: `linear-gradient(to right, ${stops})` }}></span><i>${last}</i>`;
+  return html`<i>${first}</i><span class="scatter-scale" style=${{ background: `linear-gradient(to right, ${stops})` }}></span><i>${last}</i>`;
 }
 
 /** @param {string} text @param {number} most */
