@@ -63,9 +63,11 @@ page: .venv/.dev
 alone: .venv/.dev
 	@$(PYTEST) -m "$(ALONE)" --ignore tests/browser/portal
 
-# The page's JavaScript packages of other projects, fetched once with npm. Without npm, all but the page works.
+# The page's JavaScript packages of other projects, fetched once with npm, and the page's modules, joined after each
+# change. Without npm, all but the page works.
 packages: .venv/.demo
 	@$(BIN)/python bridge/server/vendor.py || echo "Without them, all but the page and its tests works."
+	@$(BIN)/python bridge/server/bundle.py || true
 
 # The browser tests use Debian's Chromium, because Playwright would download another one.
 chromium:

@@ -19,7 +19,7 @@ from longer import LONG
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from bridge.server import vendor
+from bridge.server import bundle, vendor
 
 pytestmark = pytest.mark.slow
 
@@ -112,6 +112,9 @@ def test_the_wheel_has_only_the_packages_and_their_data(wheel: Path) -> None:
     if vendor.is_fetched():
         fetched = {f"bridge/server/static/vendor/{file}" for package in vendor.packages() for file in package["files"]}
         assert {name for name in names if name.startswith("bridge/server/static/vendor/")} >= fetched
+        if bundle.read() is not None:
+            assert {"bridge/server/static/bundle/app.js", "bridge/server/static/bundle/bundle.json"} <= set(names)
+            assert not [name for name in names if "node_modules" in name]
         licenses = [name for name in names if name.endswith(".LICENSE.txt")]
         assert len(licenses) == len(vendor.packages())
     assert wanted <= set(names)

@@ -103,12 +103,13 @@ class Page:
             "role": self._role,
             "workspace": self._stores.name,
         }
-        modules = files.modules("app.js", _module_of(request.path_params["path"]))
+        scripts = files.scripts(_page_of(request.path_params["path"]))
         text = Template((vendor.STATIC / "index.html").read_text(encoding="utf-8")).substitute(
             {name: html.escape(value) for name, value in values.items()},
             imports=imports,
             styles=f'<link rel="stylesheet" href="{static}/{STYLES}">',
-            preloads="\n".join(f'<link rel="modulepreload" href="{static}/{path}">' for path in modules),
+            preloads="\n".join(f'<link rel="modulepreload" href="{static}/{path}">' for path in scripts),
+            start=f"{static}/{scripts[0]}" if scripts else "",
         )
         headers = {"Content-Security-Policy": page_policy(imports), "Cache-Control": "private, no-cache"}
         return Response(text, headers=headers, media_type="text/html")
@@ -148,11 +149,11 @@ class Page:
         return self._current
 
 
-def _module_of(path: str) -> str:
-    """Return the module of the page at an address below the base."""
+def _page_of(path: str) -> str:
+    """Return the name of the page at an address below the base."""
     parts = path.strip("/").split("/")
     name = parts[2] if len(parts) > 2 and parts[0] == "experiments" and parts[2] in PAGES else parts[0]
-    return f"pages/{PAGES.get(name, 'home')}.js"
+    return PAGES.get(name, "home")
 
 
 def _to_home(request: Request) -> Response:

@@ -1,6 +1,7 @@
 """The page's own files and those of other projects, in memory, each compressed once.
 
-Own scripts and style sheets are served without comments, and all style sheets as one file; see `bridge.server.compact`.
+Style sheets are served as one file. Own scripts are those of the bundle; see `bridge.server.bundle`. If the bundle is
+missing or was made of other sources, they are the modules without comments; see `bridge.server.compact`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from bridge.server import vendor
+from bridge.server import bundle, vendor
 from bridge.server.compact import compact_script, compact_style
 
 TYPES = {
@@ -28,11 +29,20 @@ TYPES = {
 _IMPORT = re.compile(r"""(?:^|(?<=[;}\n]))\s*(?:import|export)\b(?:[\w$*{},\s]*\bfrom\b)?\s*["']([^"'\n]+)["']""")
 
 
+_UNFINISHED = re.compile(r"\.(?:vendor|bundle)-")
+
 STYLES = "styles.css"
 """The name of the file with all style sheets."""
 
 FIRST_STYLES = ("vendor/uPlot.min.css", "tokens.css", "portal.css", "controls.css", "frame.css", "floating.css")
 """The style sheets that stand before the others, in this order."""
+
+
+CLASSIC = ("vendor/uPlot.iife.min.js",)
+"""Scripts that are not modules."""
+
+LATER = "highlight"
+"""The start of names that the bundle imports by the import map."""
 
 
 class StaticFile(NamedTuple):
@@ -49,24 +59,50 @@ class StaticFiles:
     Attributes:
         version: a checksum of all files. It is part of their addresses, so that a browser can keep them forever.
         files: the files by their paths below the folder.
+        imports: the names that modules import, with the paths of their files.
+        bundle: the files of the bundle with those that each imports, or None if modules are served one by one.
     """
 
     def __init__(self, folder: Path = vendor.STATIC) -> None:
         self._folder = folder
         self._seen = _state(folder)
-        self.files = {path: _read(folder, path) for path in sorted(self._seen)}
-        self.files[STYLES] = _file(STYLES, b"".join(self.files[path].content for path in self.styles))
+        self.bundle = bundle.read(folder)
         self.imports = {name: f"vendor/{file}" for name, file in vendor.imports(folder).items()}
+        if self.bundle is not None:
+            self.imports = {name: path for name, path in self.imports.items() if name.startswith(LATER)}
+        self.files = {path: _read(folder, path) for path in sorted(self._seen) if self._is_served(path)}
+        self.files[STYLES] = _file(STYLES, b"".join(self.files[path].content for path in self.styles))
         checksum = hashlib.sha256()
         for path, file in self.files.items():
             checksum.update(f"{path}\0{len(file.content)}\0".encode() + file.content)
         self.version = checksum.hexdigest()[:16]
         self._modules: dict[str, tuple[str, ...]] = {}
 
+    def _is_served(self, path: str) -> bool:
+        """Return whether a file is served: a script of the bundle or outside of it, and any other file."""
+        if not path.endswith(".js"):
+            return True
+        folder, _, name = path.rpartition("/")
+        if self.bundle is None:
+            return folder != bundle.FOLDER
+        return (folder == bundle.FOLDER and name in self.bundle) or path in {*self.imports.values(), *CLASSIC}
+
     @property
     def changed(self) -> bool:
         """Whether a file was changed, added or removed since all were read."""
         return _state(self._folder) != self._seen
+
+    def scripts(self, page: str) -> list[str]:
+        """Return the paths of all modules that the page of this name needs to start. The first one starts the page."""
+        if self.bundle is None:
+            return self.modules("app.js", f"pages/{page}.js")
+        todo, found = ["app.js", f"{page}.js"], list[str]()
+        for name in todo:
+            path = f"{bundle.FOLDER}/{name}"
+            if name in self.bundle and path not in found:
+                found.append(path)
+                todo += self.bundle[name]
+        return found
 
     @property
     def styles(self) -> list[str]:
@@ -109,7 +145,7 @@ def imported_names(source: str) -> list[str]:
 def _state(folder: Path) -> dict[str, tuple[int, int]]:
     found = {}
     for file in folder.rglob("*"):
-        if file.suffix in TYPES and file.is_file() and ".vendor-" not in str(file):
+        if file.suffix in TYPES and file.is_file() and not _UNFINISHED.search(str(file)):
             status = file.stat()
             found[file.relative_to(folder).as_posix()] = (status.st_mtime_ns, status.st_size)
     return found
@@ -117,7 +153,7 @@ def _state(folder: Path) -> dict[str, tuple[int, int]]:
 
 def _read(folder: Path, path: str) -> StaticFile:
     content = (folder / path).read_bytes()
-    is_own = not path.startswith("vendor/")
+    is_own = not path.startswith(("vendor/", f"{bundle.FOLDER}/"))
     if is_own and path.endswith(".js"):
         content = compact_script(content.decode()).encode()
     elif is_own and path.endswith(".css"):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from asking import FROM_PAGE, NAVIGATION, Answer, Asking
 
-from bridge.server import vendor
+from bridge.server import bundle, vendor
 from bridge.server.static_files import StaticFiles, imported_names
 
 pytestmark = pytest.mark.skipif(not vendor.is_fetched(), reason=f"packages are missing: run `{vendor.COMMAND}`")
@@ -42,17 +42,29 @@ def test_the_only_inline_element_is_the_import_map(owner: Asking) -> None:
 def test_the_import_map_leads_to_files(owner: Asking) -> None:
     (script,) = re.findall(r'<script type="importmap">(.*?)</script>', document(owner))
     imports = json.loads(script)["imports"]
-    assert {"preact", "preact/hooks", "@preact/signals", "@preact/signals-core", "htm", "htm/preact"} <= set(imports)
-    assert {"marked", "dompurify", "ansi_up", "highlight"} <= set(imports)
+    assert {"highlight", "highlight/python"} <= set(imports)
     for address in imports.values():
         assert owner.ask("GET", address, owner.cookie, *FROM_PAGE).headers["content-type"].startswith("text/javascript")
 
 
-@pytest.mark.parametrize("path", ["/portal/", "/portal/experiments/1", "/portal/runs/a/logs", "/portal/compare"])
-def test_every_module_that_a_page_needs_is_loaded_in_one_wave(owner: Asking, path: str) -> None:
+@pytest.fixture
+def modules(monkeypatch: pytest.MonkeyPatch) -> StaticFiles:
+    """The files of a page without a bundle."""
+    monkeypatch.setattr(bundle, "read", lambda folder: None)
+    return StaticFiles()
+
+
+def test_without_a_bundle_all_names_of_imports_lead_to_files(modules: StaticFiles) -> None:
+    wanted = {"preact", "preact/hooks", "@preact/signals", "@preact/signals-core", "htm", "htm/preact", "marked"}
+    assert wanted | {"dompurify", "ansi_up", "highlight"} <= set(modules.imports)
+    assert set(modules.imports.values()) <= set(modules.files)
+    assert not [path for path in modules.files if path.startswith("bundle/")]
+
+
+@pytest.mark.parametrize("page", ["home", "experiment", "run", "compare"])
+def test_without_a_bundle_every_module_that_a_page_needs_is_loaded_in_one_wave(modules: StaticFiles, page: str) -> None:
     """An independent list: read each file, and follow its imports."""
-    text = document(owner, path)
-    preloaded = re.findall(r'<link rel="modulepreload" href="/portal/static/\w+/([^"]+)">', text)
+    preloaded = modules.scripts(page)
     assert len(preloaded) == len(set(preloaded))
     imports, todo, needed = vendor.imports(), [preloaded[0]], set()
     assert preloaded[0] == "app.js"
@@ -70,6 +82,15 @@ def test_every_module_that_a_page_needs_is_loaded_in_one_wave(owner: Asking, pat
             elif found in imports:  # else the words are in a text
                 todo.append(f"vendor/{imports[found]}")
     assert set(preloaded) == needed
+
+
+@pytest.mark.parametrize("path", ["/portal/", "/portal/experiments/1", "/portal/runs/a/logs", "/portal/compare"])
+def test_the_document_starts_the_page_and_names_its_modules(owner: Asking, path: str) -> None:
+    text, page = document(owner, path), {"": "home", "e": "experiment", "r": "run", "c": "compare"}[path[8:9]]
+    scripts = StaticFiles().scripts(page)
+    assert re.findall(r'<link rel="modulepreload" href="/portal/static/\w+/([^"]+)">', text) == scripts
+    assert re.findall(r'<script type="module" src="/portal/static/\w+/([^"]+)">', text) == scripts[:1]
+    assert any(name.endswith(f"/{page}.js") for name in scripts)
 
 
 def test_imports_are_found_in_every_form_and_nowhere_else() -> None:
@@ -93,7 +114,7 @@ export default function k() { return "not" }
 
 def test_files_are_kept_forever_and_the_document_is_not(owner: Asking) -> None:
     (static,) = set(re.findall(r'data-static="([^"]+)"', document(owner)))
-    for path in ("app.js", "styles.css", "vendor/preact.js", "icon.svg"):
+    for path in (StaticFiles().scripts("home")[0], "styles.css", "vendor/highlight.js", "icon.svg"):
         answer = owner.ask("GET", f"{static}/{path}", owner.cookie, *FROM_PAGE, ("Accept-Encoding", "gzip, br"))
         assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
         assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")
@@ -111,16 +132,18 @@ def test_files_are_kept_forever_and_the_document_is_not(owner: Asking) -> None:
         "../app.py",
         "%2e%2e/app.py",
         "..%2fapp.py",
-        "vendor/../app.js",
+        "vendor/../icon.svg",
+        "bundle/bundle.json",
+        "bundle",
         "",
         "vendor",
-        "/app.js",
+        "/icon.svg",
     ],
 )
 def test_nothing_but_the_files_of_the_page_is_served(owner: Asking, path: str) -> None:
     (static,) = set(re.findall(r'data-static="([^"]+)"', document(owner)))
     assert owner.ask("GET", f"{static}/{path}", owner.cookie, *FROM_PAGE).status == 404
-    assert owner.ask("GET", "/portal/static/0000000000000000/app.js", owner.cookie, *FROM_PAGE).status == 404
+    assert owner.ask("GET", "/portal/static/0000000000000000/icon.svg", owner.cookie, *FROM_PAGE).status == 404
 
 
 def test_the_version_is_that_of_all_files(tmp_path: Path) -> None:

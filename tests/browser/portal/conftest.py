@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from portal_site import PATIENCE_SECONDS, PortalSite, Problems, fill, portal_site
 
 from bridge import Workspace
-from bridge.server import vendor
+from bridge.server import bundle, vendor
 
 expect.set_options(timeout=PATIENCE_SECONDS * 1000)  # as long as the pages of the contexts wait
+
+
+def join_modules() -> None:
+    """Join the page's modules again if one was changed, so that the tests see what users get."""
+    if bundle.read() is None:
+        with suppress(bundle.CannotBundle):  # the page works without it, too
+            bundle.make()
 
 
 @pytest.fixture(scope="session")
@@ -19,6 +27,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace
     """A workspace with runs of every kind, and their ids by name; see `portal_site.fill`. Do not change its runs."""
     if not vendor.is_fetched():
         pytest.skip(f"The page's JavaScript packages are missing: run `{vendor.COMMAND}`.")
+    join_modules()
     folder = tmp_path_factory.mktemp("portal")
     workspace = Workspace.create("demo", path=folder / "demo")
     ids = fill(workspace, folder)
