@@ -11,12 +11,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
 import pytest
 from forked import Fork
 
+from bridge.store.sql import connection as connection_module
 from bridge.store.sql import gate as gate_module
 from bridge.store.sql.connection import Connection
 from bridge.store.sql.database import Database
@@ -79,17 +78,15 @@ class Watched(Connection):
 def left_open(path: Path, monkeypatch: pytest.MonkeyPatch) -> list[sqlite3.Connection]:
     """Collect connections that were open. They are older than any database, so the collector meets them first."""
     found: list[sqlite3.Connection] = []
-    older = []
-    for _ in range(2):
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, factory=Watched)
+    older = [Watched.__new__(Watched) for _ in range(2)]
+    for connection in older:
         connection.left_open = found
-        older.append(connection)
-    connect = sqlite3.connect
 
-    def reconnect(database: str, *arguments: Any, **options: Any) -> sqlite3.Connection:
-        return older.pop() if str(path) in unquote(database) else connect(database, *arguments, **options)
+    class Older(Watched):
+        def __new__(cls) -> Watched:  # type: ignore[misc]  # an instance that exists already
+            return older.pop()
 
-    monkeypatch.setattr(sqlite3, "connect", reconnect)
+    monkeypatch.setattr(connection_module, "Connection", Older)
     return found
 
 
@@ -122,6 +119,38 @@ def test_a_transaction_that_was_interrupted_is_dropped_with_its_database(path: P
     assert times_open(path) == 0
     with closing(Database(path)) as again, again.write() as connection:
         assert connection.execute("SELECT 1 FROM workspace WHERE name = 'kept'").fetchone() is None
+
+
+def interrupt(*_: object) -> None:
+    """As a signal handler that raises an error."""
+    raise InterruptedError
+
+
+def test_a_connection_whose_opening_was_interrupted_is_closed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = Database(path)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "urandom", interrupt)
+        with pytest.raises(InterruptedError):
+            read(database)
+    assert (times_open(path), database._opened) == (0, {})
+    read(database)
+    database.close()
+
+
+@pytest.mark.usefixtures("collected_on_request")
+def test_connections_whose_closing_was_interrupted_are_closed_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database, other = Database(path), Database(path)
+    read(database)
+    gate_module._left.extend(database._opened.items())
+    with monkeypatch.context() as patch:
+        patch.setattr(gate_module, "close", interrupt)
+        with pytest.raises(InterruptedError):
+            gate_module.close_left_at_once()
+    read(other)
+    other.close()
+    assert (times_open(path), len(gate_module._left)) == (0, 0)
 
 
 @pytest.mark.usefixtures("collected_on_request")

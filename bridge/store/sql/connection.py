@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -80,16 +81,39 @@ class Connection(sqlite3.Connection):
             self.remember(new, self.stamp)
 
 
-def connect(database: str, uri: bool = False, timeout: float = 5.0) -> Connection:
-    """Open a connection. It is closed by another thread than its own if that thread has ended, and at a fork."""
-    connection = sqlite3.connect(
-        database,
-        timeout=timeout,
-        isolation_level=None,
-        check_same_thread=False,
-        factory=Connection,
-        cached_statements=256,
-        uri=uri,
-    )
-    connection.stamp = int.from_bytes(os.urandom(8), "little", signed=True)
+def connect(
+    database: str, opened: dict[sqlite3.Connection, int], uri: bool = False, timeout: float = 5.0
+) -> Connection:
+    """Open a connection. It is closed by another thread than its own if that thread has ended, and at a fork.
+
+    Args:
+        database: the path or the URI of the file; an empty text is a temporary file.
+        opened: gets the connection and the id of this process before the file is open. So a signal handler that raises
+            an error cannot lose an open connection.
+        uri: whether `database` is a URI.
+        timeout: how long SQLite waits for a lock, in seconds.
+    """
+    connection = Connection.__new__(Connection)
+    opened[connection] = os.getpid()
+    try:
+        Connection.__init__(
+            connection,
+            database,
+            timeout=timeout,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=256,
+            uri=uri,
+        )
+        connection.stamp = int.from_bytes(os.urandom(8), "little", signed=True)
+    except BaseException:
+        close(connection)
+        opened.pop(connection, None)
+        raise
     return connection
+
+
+def close(connection: sqlite3.Connection) -> None:
+    """Close a connection, which may not have been opened completely."""
+    with suppress(sqlite3.ProgrammingError):  # `__init__` was not called
+        connection.close()

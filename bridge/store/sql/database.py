@@ -361,8 +361,7 @@ class Database:
             yield known[1]
             return
         if known is None or known[0] != stamp:
-            copy = connect("")
-            self._opened[copy] = os.getpid()
+            copy = connect("", self._opened)
             try:
                 old.backup(copy)
                 migrate(copy)
@@ -380,9 +379,7 @@ class Database:
             known[1].rollback()
 
     def _open(self, uri: str) -> Connection:
-        connection = connect(uri, uri=True, timeout=BUSY_SECONDS)
-        self._opened[connection] = os.getpid()
-        return connection
+        return connect(uri, self._opened, uri=True, timeout=BUSY_SECONDS)
 
 
 def _wants_fsync(connection: Connection) -> bool:

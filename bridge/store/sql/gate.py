@@ -21,6 +21,7 @@ import bridge.journal.locks as locks
 from bridge.errors import StoreUnavailable
 from bridge.forking import Step, on_fork
 from bridge.journal.locks import LockTaken, ThreadLock
+from bridge.store.sql.connection import close
 
 LEAVE_SECONDS = 5.0
 """How long a fork or a close waits for other threads to leave SQLite."""
@@ -178,13 +179,16 @@ def _close_left() -> None:
     """Close the connections in `_left`. The caller is inside SQLite."""
     while True:
         try:
-            connection, process_id = _left.popleft()
+            left = _left[0]
         except IndexError:
             return
+        connection, process_id = left
         if process_id == os.getpid():
-            connection.close()
+            close(connection)
         else:
             _of_parents.append(connection)  # this reference keeps the garbage collector from closing the connection
+        with suppress(ValueError, IndexError):  # another thread has removed it, or changes `_left` now
+            _left.remove(left)
 
 
 def open_gate() -> None:
