@@ -6,6 +6,7 @@ The first five ways are those of Azure ML's article on logging: its tables of wh
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -350,8 +351,9 @@ def chart(kind: str, **data: Any) -> dict[str, Any]:
 
 @logs("pets")
 def log_confusion_matrix(run: Run) -> None:
-    matrix = chart("confusion_matrix", class_labels=["cat", "dog"], matrix=[[8, 2], [1, 9]])
-    run.log_confusion_matrix("pets", matrix)
+    for right in (6, 8):
+        matrix = chart("confusion_matrix", class_labels=["cat", "dog"], matrix=[[right, 10 - right], [1, 9]])
+        run.log_confusion_matrix("pets", matrix)
 
 
 def test_a_confusion_matrix_is_a_heat_map_with_shares(shown: Shown) -> None:
@@ -367,6 +369,22 @@ def test_a_confusion_matrix_is_a_heat_map_with_shares(shown: Shown) -> None:
     expect(table.get_by_role("row", name="dog 10 % 90 % 90 %")).to_be_visible()
     card.get_by_role("button", name="By column").click()
     expect(table.get_by_role("row", name="cat 89 % 18 %")).to_be_visible()
+
+
+def test_two_confusion_matrices_are_subtracted(shown: Shown) -> None:
+    card = shown.metric("pets")
+    choice = card.get_by_label("Difference of pets to")
+    choice.select_option("the first step")
+    card.get_by_role("button", name="Counts").click()
+    difference = card.get_by_role("table", name="pets, difference to step 0")
+    expect(difference.get_by_role("row", name="cat +2 −2")).to_be_visible()
+    expect(card).to_contain_text("+10 percentage points right")
+    card.get_by_role("button", name="By row").click()
+    expect(difference.get_by_role("row", name="cat +20 −20")).to_be_visible()
+    assert "minus=first" in shown.page.url
+    shown.keep("confusion-difference", card)
+    choice.select_option("nothing")
+    expect(card.get_by_role("table", name="pets", exact=True)).to_be_visible()
 
 
 @logs("accuracy")
@@ -444,9 +462,23 @@ def log_system(run: Run) -> None:
 def test_system_metrics_have_a_tab_of_their_own(shown: Shown) -> None:
     assert shown.page.get_by_role("figure", name="system/cpu_percent").count() == 0
     shown.tab("System")
-    for section, charts in {"host": 2, "gpu 0": 1, "gpu 1": 1}.items():
-        expect(shown.page.get_by_role("region", name=section).locator("figure.metric")).to_have_count(charts)
+    for section, charts in {"host": 2, "gpu": 1}.items():
+        section_of = shown.page.get_by_role("region", name=section, exact=True)
+        expect(section_of.locator("figure.metric")).to_have_count(charts)
+    both = shown.metric("system/gpu_*_percent")
+    expect(both.locator(".legend")).to_have_text("gpu 0 40gpu 1 40")
+    assert both.locator(".lines-plot").evaluate("node => node.plot.lines.map(line => line.name)") == ["gpu 0", "gpu 1"]
     shown.keep("system")
+
+
+def test_x_may_be_another_metric(shown: Shown) -> None:
+    axis = shown.page.get_by_label("Horizontal axis")
+    axis.select_option("Fibonacci")
+    drawn = shown.metric("Sigmoid").locator(".lines-plot")
+    shown.page.wait_for_function("node => node.plot.lines[0].x[11] === 89", arg=drawn.element_handle())
+    expect(shown.page).to_have_url(re.compile("x=metric:Fibonacci"))
+    assert line_of(shown.metric("Sigmoid"))["x"] == sorted(FIBONACCI)
+    axis.select_option("step")
 
 
 def test_all_kinds_are_readable_in_dark_and_on_a_small_screen(shown: Shown) -> None:

@@ -110,7 +110,7 @@ export default function Compare({ route, state, shell }) {
       : null}
     ${ids.length ? found && html`<${RunsSweep} runs=${found} state=${state} shell=${shell} />` : html`<${EverySweep} experiment=${route.id} state=${state} shell=${shell} />`}
     ${ids.length && found?.length
-      ? html`<${Pictures} runs=${found} shell=${shell} />
+      ? html`<${Pictures} runs=${found} base=${base} state=${state} shell=${shell} />
           <${SourceDifference} runs=${found} base=${base} shell=${shell} />
           <${Environments} runs=${found} base=${base} shell=${shell} />`
       : null}

@@ -3,11 +3,13 @@
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
-import { fileUrl, getFile, getRunMetrics, getValues } from "../data/api.js";
+import { fileUrl, getRunMetrics, getValues } from "../data/api.js";
 import { Gallery } from "../parts/gallery.js";
 import { Heat } from "../parts/heat.js";
+import { HeatDifference } from "../parts/heat_difference.js";
 import { Problem } from "../parts/problem.js";
 import { RunLink } from "./compare_runs.js";
+import { lastMatrix, MINUS } from "./run_matrix.js";
 
 /** @typedef {import("./compare_data.js").Run} Run */
 /** The ids of the runs that have a key, by key. @typedef {Map<string, string[]>} Owners */
@@ -17,8 +19,8 @@ const MOST_RUNS = 12; // whose pictures are shown
 /** @type {Owners} */
 const NONE = new Map();
 
-/** @param {{ runs: Run[], shell: import("../shell.js").Shell }} props */
-export function Pictures({ runs, shell }) {
+/** @param {{ runs: Run[], base: string, state: import("@preact/signals").Signal<any>, shell: import("../shell.js").Shell }} props */
+export function Pictures({ runs, base, state, shell }) {
   const keys = useSignal(/** @type {Keys | null} */ (null));
   const error = useSignal(/** @type {unknown} */ (null));
   const shown = runs.slice(0, MOST_RUNS);
@@ -43,7 +45,7 @@ export function Pictures({ runs, shell }) {
     ${error.value ? html`<${Problem} error=${error.value} />` : null}
     ${isEmpty ? html`<p class="soft">These runs logged no images and no confusion matrices.</p>` : null}
     ${image.size ? html`<${Images} key=${ids} runs=${shown} keys=${image} shell=${shell} />` : null}
-    ${matrices.size ? html`<${Matrices} key=${ids} runs=${shown} keys=${matrices} shell=${shell} />` : null}
+    ${matrices.size ? html`<${Matrices} key=${ids} runs=${shown} keys=${matrices} ...${{ base, state, shell }} />` : null}
   </section>`;
 }
 
@@ -96,36 +98,41 @@ function albumOf(run, values) {
   return { key: run.name, description: null, shots };
 }
 
-/** @typedef {{ run: Run, classes: unknown[], matrix: (number | null)[][] }} Matrix */
+/** @typedef {{ run: Run } & import("../lib/matrices.js").ConfusionMatrix} Matrix */
 
-/** @param {{ runs: Run[], keys: Owners, shell: import("../shell.js").Shell }} props */
-function Matrices({ runs, keys, shell }) {
+/** @param {{ runs: Run[], keys: Owners, base: string, state: import("@preact/signals").Signal<any>, shell: import("../shell.js").Shell }} props */
+function Matrices({ runs, keys, base, state, shell }) {
   const key = useSignal([...keys.keys()][0]);
   const mode = useSignal(/** @type {import("../parts/heat.js").HeatMode} */ ("counts"));
   const found = useSignal(/** @type {Matrix[]} */ ([]));
   useEffect(() => {
     const wanted = key.value;
-    Promise.all(runs.filter((run) => keys.get(wanted)?.includes(run.id)).map((run) => matrixOf(run, wanted))).then(
+    const read = async (/** @type {Run} */ run) => {
+      const matrix = await lastMatrix(run.id, wanted);
+      return matrix && { run, ...matrix };
+    };
+    Promise.all(runs.filter((run) => keys.get(wanted)?.includes(run.id)).map(read)).then(
       (matrices) => {
         if (key.peek() === wanted) found.value = matrices.flatMap((matrix) => matrix ?? []);
       },
       () => (found.value = []),
     );
   }, [key.value]);
+  const { [MINUS]: minus, ...rest } = state.value.other;
+  const other = found.value.find(({ run }) => run.id === base) ?? found.value[0];
+  const turn = () => shell.change({ other: minus ? rest : { ...rest, [MINUS]: "base" } });
+  const onMode = (/** @type {any} */ chosen) => (mode.value = chosen);
   return html`<div class="compare-matrices"><${KeyChoice} keys=${[...keys.keys()]} value=${key.value} onChange=${(/** @type {string} */ chosen) => (key.value = chosen)} />
+    ${found.value.length > 1 ? html`<label class="check"><input type="checkbox" checked=${Boolean(minus)} onChange=${turn} />Difference to ${other.run.name}</label>` : null}
     <div class="compare-heats">
-      ${found.value.map(({ run, classes, matrix }) => html`<figure key=${run.id} aria-label=${`${key.value} of ${run.name}`}>
-        <figcaption><${RunLink} run=${run} shell=${shell} /></figcaption>
-        <${Heat} label=${`${key.value} of ${run.name}`} classes=${classes} matrix=${matrix} mode=${mode.value} onMode=${(/** @type {any} */ chosen) => (mode.value = chosen)} />
-      </figure>`)}
+      ${found.value.map((one) => {
+        const label = `${key.value} of ${one.run.name}`;
+        return html`<figure key=${one.run.id} aria-label=${label}>
+          <figcaption><${RunLink} run=${one.run} shell=${shell} /></figcaption>
+          ${minus && one !== other
+            ? html`<${HeatDifference} label=${label} one=${one} other=${other} to=${other.run.name} mode=${mode.value} onMode=${onMode} dark=${shell.dark.value} />`
+            : html`<${Heat} label=${label} classes=${one.classes} matrix=${one.matrix} mode=${mode.value} onMode=${onMode} />`}
+        </figure>`;
+      })}
     </div></div>`;
-}
-
-/** Return the last matrix of a run, or null. @param {Run} run @param {string} key @returns {Promise<Matrix | null>} */
-async function matrixOf(run, key) {
-  const { files } = await getValues(run.id, key);
-  const file = files.findLast((/** @type {any} */ one) => one.kind === "confusion_matrix");
-  if (!file) return null;
-  const { data } = JSON.parse(new TextDecoder().decode(await getFile(run.id, file.path)));
-  return { run, classes: data.class_labels ?? [], matrix: data.matrix ?? [] };
 }

@@ -3,7 +3,7 @@
 import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { exact, number, plural } from "../lib/format.js";
-import { chartKinds } from "../lib/kinds.js";
+import { chartKinds, isSystem, SYSTEM } from "../lib/kinds.js";
 import { shownWord } from "../parts/bands.js";
 import { Icon } from "../parts/icon.js";
 import { Menu } from "../parts/menu.js";
@@ -44,7 +44,7 @@ function MetricCard({ metric, kind, large, onLarge, ...rest }) {
     }}
   >
     <figcaption class="metric-head">
-      <h3 title=${metric.key}>${metric.key}</h3>
+      <h3 title=${metric.key}>${isSystem(metric) ? metric.key.slice(SYSTEM.length) : metric.key}</h3>
       <span class="metric-last">${lastOf(metric, kind)}</span>
       ${!single && html`<${Menu} label=${`Actions of ${metric.key}`} icon="more" class="button quiet small icon" items=${() => menuOf({ metric, kind, run: rest.run, shell: rest.shell, state: rest.state, card: card.current, onLarge: () => onLarge(isLarge ? "" : name) })} />`}
       ${!single && html`<button class="button quiet small icon" aria-label=${`${isLarge ? "Small" : "Large"} view of ${metric.key}`} title="Large view (Enter)" onClick=${() => onLarge(isLarge ? "" : name)}><${Icon} name=${isLarge ? "close" : "grow"} /></button>`}
@@ -70,11 +70,12 @@ function useNear(element) {
   return near;
 }
 
-/** What stands beside the title. @param {Metric} metric @param {ChartKind} kind */
+/** What stands beside the title. @param {import("../lib/devices.js").MetricOfDevices} metric @param {ChartKind} kind */
 function lastOf(metric, kind) {
   const facts = metric.series.find(
     (one) => one.kind === "scalar" && one.type === (kind === "bands" ? "text" : "number"),
   );
+  if (metric.members) return "";
   if (kind === "line" && facts)
     return html`<b title=${exact(facts.last)}>${number(facts.last)}</b>
       <span class="soft">${plural(facts.points, "point")}</span>`;

@@ -10,12 +10,15 @@ import { sentence } from "../parts/problem.js";
 
 /** @typedef {import("../lib/kinds.js").Metric} Metric */
 
+/** The dashes of devices, if each run has a colour. */
+const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];
+
 const HEIGHT = 212;
 const LARGE = 460;
 
 /**
  * @param {{
- *   metric: Metric, run: any, state: import("@preact/signals").Signal<any>, shell: import("../shell.js").Shell,
+ *   metric: import("../lib/devices.js").MetricOfDevices, run: any, state: import("@preact/signals").Signal<any>, shell: import("../shell.js").Shell,
  *   read: import("./run_data.js").SeriesReader, others: import("./run_beside.js").OtherRun[], hover: any, large: boolean,
  * }} props
  */
@@ -25,16 +28,19 @@ export function MetricLine({ metric, run, state, shell, read, others, hover, lar
   const [problem, setProblem] = useState("");
   const [extent, setExtent] = useState(/** @type {any} */ (null));
   const whole = state.value.other.outliers !== "hide";
-  const facts = metric.series.find((one) => one.kind === "scalar" && one.type === "number");
+  const numbers = metric.series.filter((one) => one.kind === "scalar" && one.type === "number");
+  const members = metric.members ?? [{ key: metric.key, name: "", number: 0 }];
   const dark = shell.dark.value;
   const { x, y, range, smooth, kind } = state.value;
   const wanted = [run, ...others];
   useEffect(() => {
     let current = true;
-    read(metric.key).then(
+    Promise.all(members.map((one) => read(one.key))).then(
       (found) => {
         if (!current) return;
-        setLines(found.map((series) => lineOf(series, wanted, dark)));
+        setLines(
+          found.flatMap((own, at) => own.map((series) => lineOf(series, wanted, dark, metric.members?.[at]))),
+        );
         setVersion((before) => before + 1);
         setProblem("");
       },
@@ -43,9 +49,10 @@ export function MetricLine({ metric, run, state, shell, read, others, hover, lar
     return () => {
       current = false;
     };
-  }, [read, metric.key, facts?.points, dark, wanted.map((one) => one.number).join()]);
+  }, [read, metric.key, numbers.map((one) => one.points).join(), dark, wanted.map((one) => one.number).join()]);
   if (problem) return html`<p class="metric-problem" role="alert">${problem}</p>`;
   if (!lines) return null;
+  if (!lines.length) return html`<p class="metric-none soft">${emptyText(x, range !== null)}</p>`;
   const notes = notesOf(extent, y === "log", lines[0]);
   return html`<div class="metric-line">
     <${Lines}
@@ -66,26 +73,46 @@ export function MetricLine({ metric, run, state, shell, read, others, hover, lar
       onReset=${() => shell.change({ range: null })}
     />
     ${notes.length > 0 && html`<p class="metric-notes">${notes.map(([text, press]) => (press ? html`<button key=${text} onClick=${() => toggleOutliers(state, shell)}>${text}</button>` : html`<span key=${text}>${text}</span>`))}</p>`}
+    ${
+      metric.members &&
+      html`<p class="legend">
+        ${members.map((one, at) => html`<span key=${one.key} title=${one.key}><i class="plot-mark" style=${{ background: markOf(one, wanted, dark) }}></i>${one.name} <b>${number(numbers[at].last)}</b></span>`)}
+      </p>`
+    }
     <p class="visually-hidden">
-      ${facts ? `${metric.key}: ${plural(facts.points, "point")}, from ${number(facts.minimum ?? NaN)} to ${number(facts.maximum ?? NaN)}, latest ${number(facts.last)} at step ${facts.step}.` : ""}
+      ${numbers.map((facts, at) => `${members[at]?.key ?? metric.key}: ${plural(facts.points, "point")}, from ${number(facts.minimum ?? NaN)} to ${number(facts.maximum ?? NaN)}, latest ${number(facts.last)} at step ${facts.step}. `)}
     </p>
   </div>`;
 }
 
 /**
- * The line of a run. Its dashes are those of its number only if there are other lines.
+ * The line of a run, or of one of its devices. A device has a colour of its own, or a dash if there are several runs.
+ * Without devices, the dashes are those of the run's number, and only if there are other lines.
  * @param {import("../data/series.js").Sampled} series
  * @param {{ id: string, name: string, number: number }[]} runs
  * @param {boolean} dark
+ * @param {import("../lib/devices.js").Member} [member]
  */
-function lineOf(series, runs, dark) {
+function lineOf(series, runs, dark, member) {
   const own = runs.find((one) => one.id === series.run) ?? runs[0];
   const { colour, dash } = runColour(own.number, dark);
-  return toLine(/** @type {any} */ (series), {
-    name: own.name || own.id.slice(0, 8),
-    colour,
-    dash: runs.length > 1 ? dash : [],
+  const several = runs.length > 1;
+  const name = own.name || own.id.slice(0, 8);
+  const sampled = /** @type {any} */ (member ? { ...series, run: `${series.run} ${member.name}` } : series);
+  return toLine(sampled, {
+    name: member ? (several ? `${member.name}, ${name}` : member.name) : name,
+    colour: member && !several ? runColour(member.number, dark).colour : colour,
+    dash: several ? (member ? DASHES[member.number % DASHES.length] : dash) : [],
   });
+}
+
+/** The colour of a device in the legend. @param {import("../lib/devices.js").Member} member @param {{ number: number }[]} runs @param {boolean} dark */
+const markOf = (member, runs, dark) => runColour(runs.length > 1 ? runs[0].number : member.number, dark).colour;
+
+/** Why there is no line. @param {string} x @param {boolean} zoomed */
+function emptyText(x, zoomed) {
+  if (zoomed) return "No points in this range.";
+  return x.startsWith("metric:") ? `No point has a value of ${x.slice(7)} at the same step.` : "No points.";
 }
 
 /** What the chart does not show as a point of its line. @param {any} extent @param {boolean} log @param {any} line @returns {[string, boolean][]} */
@@ -113,20 +140,34 @@ export const toggleOutliers = (state, shell) =>
 /** @param {import("@preact/signals").Signal<any>} state @param {import("../shell.js").Shell} shell */
 export const toggleLog = (state, shell) => shell.change({ y: state.value.y === "log" ? "linear" : "log" });
 
-/** @param {{ state: import("@preact/signals").Signal<any>, shell: import("../shell.js").Shell, hasLines: boolean }} props */
-export function LineTools({ state, shell, hasLines }) {
+/** The greatest number of metrics that are offered as x. */
+const MOST_AXES = 300;
+
+/** The metrics that can be x: those with several numbers. @param {Metric[]} metrics @param {string} x the present axis */
+function metricAxes(metrics, x) {
+  const keys = metrics
+    .filter(({ series }) => series.some((one) => one.kind === "scalar" && one.type === "number" && one.points > 1))
+    .map(({ key }) => `metric:${key}`)
+    .slice(0, MOST_AXES);
+  return x.startsWith("metric:") && !keys.includes(x) ? [...keys, x] : keys;
+}
+
+/** @param {{ state: import("@preact/signals").Signal<any>, shell: import("../shell.js").Shell, hasLines: boolean, metrics: Metric[] }} props */
+export function LineTools({ state, shell, hasLines, metrics }) {
   const { x, y, smooth, range, other } = state.value;
   if (!hasLines) return null;
+  const axes = metricAxes(metrics, x);
   const valueOf = (/** @type {Event} */ event) => /** @type {HTMLInputElement} */ (event.target).value;
   return html`<label class="tool"
       >x
       <select
-        class="select small"
+        class="select small x-axis"
         aria-label="Horizontal axis"
         value=${x}
         onChange=${(/** @type {Event} */ event) => shell.change({ x: valueOf(event), range: null })}
       >
         ${AXES.map(([value, text]) => html`<option key=${value} value=${value}>${text}</option>`)}
+        ${axes.length > 0 && html`<optgroup label="Metrics">${axes.map((axis) => html`<option key=${axis} value=${axis}>${axis.slice(7)}</option>`)}</optgroup>`}
       </select></label
     >
     <label class="tool"

@@ -29,22 +29,26 @@ export function menuOf({ metric, kind, run, shell, state, card, onLarge }) {
   return [
     { label: "Large view", hint: "Enter", run: onLarge },
     "line",
-    ...(kind === "line" ? lineItems(key, run, state, card) : []),
+    ...(kind === "line" ? lineItems(metric, run, state, card) : []),
     ...(kind === "table" ? [{ label: "Download CSV", run: () => saveTable(run.id, key) }] : []),
     { label: "Copy link", run: () => copy(new URL(link, location.href).href) },
   ];
 }
 
-/** @param {string} key @param {any} run @param {import("@preact/signals").Signal<any>} state @param {HTMLElement | null} card */
-function lineItems(key, run, state, card) {
+/** @param {import("../lib/devices.js").MetricOfDevices} metric @param {any} run @param {import("@preact/signals").Signal<any>} state @param {HTMLElement | null} card */
+function lineItems({ key, members }, run, state, card) {
   const plot = () => /** @type {any} */ (card?.querySelector(".lines-plot"))?.plot;
   const seen = () => csvOf(plot().lines, state.value.range ?? rangeOf(plot().lines), state.value.x);
   return [
     { label: "Download PNG", run: () => savePng(key, plot()) },
     { label: "Download SVG", run: () => save(`${key}.svg`, new Blob([svgOf(key, plot())], { type: "image/svg+xml" })) },
     { label: "Download CSV of what is seen", run: () => save(`${key}.csv`, new Blob([seen()], { type: "text/csv" })) },
-    { label: "Download all points as CSV", href: api.pointsUrl(run.id, key, { format: "csv" }) },
-    { label: "Download all points as JSON", href: api.pointsUrl(run.id, key, { format: "json" }) },
+    ...(members ?? [{ key, name: "" }]).flatMap((one) =>
+      /** @type {const} */ (["csv", "json"]).map((format) => ({
+        label: `Download all points${one.name && ` of ${one.name}`} as ${format.toUpperCase()}`,
+        href: api.pointsUrl(run.id, one.key, { format }),
+      })),
+    ),
   ];
 }
 

@@ -8,11 +8,11 @@ import { decoded } from "../lib/kinds.js";
 import { Bands, shownWord } from "../parts/bands.js";
 import { AccuracyCurves, Predictions, Residuals } from "../parts/curves.js";
 import { Gallery } from "../parts/gallery.js";
-import { Heat } from "../parts/heat.js";
 import { sentence } from "../parts/problem.js";
 import { ValueTable } from "../parts/value_tables.js";
 import { albumOf } from "./run_images.js";
 import { MetricLine } from "./run_line.js";
+import { Matrix, readChart } from "./run_matrix.js";
 
 /** @typedef {import("../lib/kinds.js").Metric} Metric */
 /** @typedef {import("../lib/kinds.js").ChartKind} ChartKind */
@@ -35,7 +35,7 @@ function One({ metric, kind }) {
 }
 
 /** The kinds whose values come with one request for the key. @param {{ metric: Metric, kind: ChartKind } & Record<string, any>} props */
-function Logged({ metric, kind, run, data, large }) {
+function Logged({ metric, kind, run, large, others, state, shell }) {
   const [values, setValues] = useState(/** @type {any} */ (null));
   const [problem, setProblem] = useState("");
   const last = metric.series.map((one) => one.points).join();
@@ -58,7 +58,9 @@ function Logged({ metric, kind, run, data, large }) {
     metric=${metric}
     kind=${kind}
     run=${run}
-    data=${data}
+    others=${others}
+    state=${state}
+    shell=${shell}
     files=${values.files.filter((/** @type {any} */ file) => file.kind === kind)}
   />`;
 }
@@ -98,11 +100,11 @@ function Shots({ album }) {
 }
 
 /** A chart that is logged as a file: the last one, or an earlier one of the slider. @param {any} props */
-function FileChart({ metric, kind, run, files }) {
+function FileChart({ metric, kind, run, files, others, state, shell }) {
   const [at, setAt] = useState(/** @type {number | null} */ (null));
   const [chart, setChart] = useState(/** @type {any} */ (null));
   const [problem, setProblem] = useState("");
-  const [form, setForm] = useState(kind === "confusion_matrix" ? "counts" : "roc");
+  const [form, setForm] = useState("roc");
   const place = at === null ? files.length - 1 : Math.min(at, files.length - 1);
   const file = files[place];
   useEffect(() => {
@@ -134,15 +136,9 @@ function FileChart({ metric, kind, run, files }) {
         <span>step <b>${number(file.step)}</b> <span class="soft">${place + 1} of ${files.length}</span></span>
       </div>`
     }
-    ${chart && kind === "confusion_matrix" && html`<${Heat} label=${label} classes=${chart.class_labels} matrix=${chart.matrix} mode=${form} onMode=${setForm} />`}
+    ${chart && kind === "confusion_matrix" && html`<${Matrix} ...${{ label, chart, place, files, run, others, state, shell }} />`}
     ${chart && kind === "accuracy_table" && html`<${AccuracyCurves} label=${label} data=${chart} kind=${form} onKind=${setForm} />`}
     ${chart && kind === "residuals" && html`<${Residuals} label=${label} data=${chart} />`}
     ${chart && kind === "predictions" && html`<${Predictions} label=${label} data=${chart} />`}
   </div>`;
-}
-
-/** @param {string} run @param {string} path */
-async function readChart(run, path) {
-  const bytes = await api.getFile(run, path);
-  return JSON.parse(new TextDecoder().decode(bytes)).data;
 }

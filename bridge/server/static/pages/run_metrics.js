@@ -70,6 +70,7 @@ export function Charts({ run, data, metrics, state, shell, by }) {
       <${LineTools}
         state=${state}
         shell=${shell}
+        metrics=${data.metrics.value ?? metrics}
         hasLines=${shown.some((metric) => metric.series.some((one) => one.type === "number" && one.points > 1))}
       />
       <${Beside} run=${run} others=${others} state=${state} shell=${shell} />

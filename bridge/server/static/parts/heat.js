@@ -4,7 +4,7 @@ import { html } from "htm/preact";
 import { inkOn, viridis } from "../lib/colour.js";
 import { number } from "../lib/format.js";
 
-/** @typedef {"counts" | "rows" | "columns"} HeatMode */
+/** @typedef {import("../lib/matrices.js").HeatMode} HeatMode */
 
 /** @type {[HeatMode, string, string][]} */
 const MODES = [
@@ -14,7 +14,20 @@ const MODES = [
 ];
 
 /** The greatest number of classes that are shown. */
-const MOST = 100;
+export const MOST = 100;
+
+/** The choice of the numbers that a matrix shows. @param {{ mode: HeatMode, onMode: (mode: HeatMode) => void, text: string }} props */
+export function HeatModes({ mode, onMode, text: about }) {
+  return html`<div class="segments" role="group" aria-label="Numbers of the matrix">
+    ${MODES.map(
+      ([name, text, title]) =>
+        html`<button key=${name} title=${title} aria-pressed=${mode === name} onClick=${() => onMode(name)}>
+          ${text}
+        </button>`,
+    )}
+    <span class="heat-sum">${about}</span>
+  </div>`;
+}
 
 /**
  * @param {{ label: string, classes: unknown[], matrix: (number | null)[][], mode: HeatMode, onMode: (mode: HeatMode) => void }} props
@@ -29,15 +42,7 @@ export function Heat({ label, classes, matrix, mode, onMode }) {
   const all = across.reduce((sum, total) => sum + total, 0);
   const shares = rows.map((row, y) => row.map((cell, x) => shareOf(cell, mode, across[y], down[x], rows)));
   return html`<div class="heat">
-    <div class="segments" role="group" aria-label="Numbers of the matrix">
-      ${MODES.map(
-        ([name, text, title]) =>
-          html`<button key=${name} title=${title} aria-pressed=${mode === name} onClick=${() => onMode(name)}>
-            ${text}
-          </button>`,
-      )}
-      <span class="heat-sum">${all ? `${percent(right / all)} right of ${number(all)}` : ""}</span>
-    </div>
+    <${HeatModes} mode=${mode} onMode=${onMode} text=${all ? `${percent(right / all)} right of ${number(all)}` : ""} />
     <div class="heat-ground" tabindex="0" role="region" aria-label=${`${label}: table`}>
       <table class=${size > 16 ? "heat-table small" : size > 6 ? "heat-table many" : "heat-table"} aria-label=${label}>
         <thead>
