@@ -34,6 +34,7 @@ from bridge.records.series import (
 from bridge.records.text import check_text_or_none
 from bridge.records.times import now_ms
 from bridge.runs.open_page import portal_url
+from bridge.runs.shown_images import ShownImages
 from bridge.store.one_run import get_run
 from bridge.store.run_place import RunPlace
 
@@ -102,6 +103,7 @@ class Run(LiveInNotebooks):
         self._quick_log, self._log, self._log_points = tracking.quick_log, tracking.log, tracking.log_points
         self._metric_points = metric_points
         self._described: dict[str, str | None] = {}
+        self._shown_images = ShownImages()
         self._parent: Run | None = None
 
     @classmethod
@@ -511,7 +513,7 @@ class Run(LiveInNotebooks):
     def log_image(
         self, name: str, path: Any = None, plot: Any = None, description: str | None = "", step: int | None = None
     ) -> None:
-        """Store an image as the artifact `images/<name>_<time>_….<ending>`; each call stores another file.
+        """Store an image as the artifact `images/<name>+step+<step>+….<ending>`; each call stores another file.
 
         Args:
             name: as for `log`.
@@ -529,7 +531,7 @@ class Run(LiveInNotebooks):
         """
         from bridge.runs.metrics import log_image
 
-        log_image(self.place, self._described, name, path, plot, description, step)
+        log_image(self.place, self._described, self._shown_images, name, path, plot, description, step)
 
     def log_confusion_matrix(
         self, name: str, value: Mapping[str, Any] | str, description: str | None = "", step: int | None = None

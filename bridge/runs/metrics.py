@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from bridge.records.series import IMAGE, SCALAR, Point, Series, check_key
 from bridge.records.times import now_ms
 from bridge.runs.metric_points import description_points, list_points, row_points, series_points, table_points
 from bridge.runs.metric_values import LoggedMetric, logged_metric, metrics_by_name
+from bridge.runs.shown_images import ShownImages
 from bridge.store import one_run
 from bridge.store.history import native_series
 from bridge.store.points import check_points
@@ -82,7 +83,14 @@ def log_table(
 
 
 def log_image(
-    place: RunPlace, described: Described, name: str, path: Any, plot: Any, description: str | None, step: int | None
+    place: RunPlace,
+    described: Described,
+    shown: ShownImages,
+    name: str,
+    path: Any,
+    plot: Any,
+    description: str | None,
+    step: int | None,
 ) -> None:
     """Store an image and log its artifact path.
 
@@ -91,10 +99,16 @@ def log_image(
         NotFound: the file or the run does not exist.
         InvalidState: the run is deleted.
     """
-    from bridge.runs.pictures import picture_of
+    from bridge.runs.pictures import image_name, picture_of
 
     picture = picture_of(path, plot)
-    _log_file(place, described, name, IMAGE, "images", picture.source, picture.ending, description, step)
+
+    def named(step: int | None, timestamp: int) -> str:
+        step = shown.next_step(place, name) if step is None else step
+        return f"images/{image_name(name, step, timestamp, picture.ending)}"
+
+    _log_file(place, described, name, IMAGE, picture.source, named, description, step)
+    shown.show(place)
 
 
 def log_chart(
@@ -114,9 +128,14 @@ def log_chart(
         InvalidState: the run is deleted, but can be restored.
     """
     from bridge.runs.charts import chart_bytes
+    from bridge.runs.pictures import file_name
 
     content = chart_bytes(kind, name, value)
-    _log_file(place, described, name, kind, "metrics", content, "json", description, step)
+
+    def named(step: int | None, timestamp: int) -> str:
+        return f"metrics/{file_name(name, timestamp, 'json')}"
+
+    _log_file(place, described, name, kind, content, named, description, step)
 
 
 def _log_file(
@@ -124,20 +143,21 @@ def _log_file(
     described: Described,
     name: str,
     kind: int,
-    folder: str,
     source: Path | bytes,
-    ending: str,
+    named: Callable[[int | None, int], str],
     description: str | None,
     step: int | None,
 ) -> None:
-    """Store a file and then log its path, so that no reader sees a path before its file exists."""
-    from bridge.runs.pictures import file_name
+    """Store a file and then log its path, so that no reader sees a path before its file exists.
 
+    `named` returns the artifact path for a step and a timestamp.
+    """
     timestamp = now_ms()
-    path = f"{folder}/{file_name(check_key(name), timestamp, ending)}"
-    point = Point(name, path, timestamp, step, kind)
-    check_points([*description_points(name, description, timestamp), point])
-    place.stores.artifacts.put(place.writable_root(), path, source)
+    point = Point(check_key(name), "path", timestamp, step, kind)
+    *_, point = check_points([*description_points(name, description, timestamp), point])
+    root = place.writable_root()
+    point = point._replace(value=named(point.step, timestamp))
+    place.stores.artifacts.put(root, str(point.value), source)
     log_points(place, described, name, [point], description)
 
 

@@ -61,8 +61,28 @@ def picture_of(path: object, plot: object) -> Picture:
 
 def file_name(name: str, time: int, ending: str) -> str:
     """Return a new file name that contains a metric's name: `<name>_<time>_<4 hex digits>.<ending>`."""
-    readable = re.sub(r"[^\w.-]+", "_", name).strip("._").encode()[:120].decode(errors="ignore")
-    return f"{readable or 'unnamed'}_{time}_{os.urandom(2).hex()}.{ending}"
+    return f"{_readable(name)}_{time}_{os.urandom(2).hex()}.{ending}"
+
+
+def image_name(name: str, step: int, time: int, ending: str) -> str:
+    """Return a new file name for an image: `<name>+step+<step>+timestamp+<time>+<4 hex digits>.<ending>`.
+
+    MLflow's UI shows the images of a run only if all files in the folder `images` have such names.
+
+    Source: MLflow 3.17.2, `MlflowClient.log_image`.
+    """
+    return f"{image_prefix(name)}{step}+timestamp+{time}+{os.urandom(2).hex()}.{ending}"
+
+
+def image_prefix(name: str) -> str:
+    """Return the first part of the file names of all images that are logged under a name. A `/` becomes `~`."""
+    return f"{_readable(name.replace('/', '~'))}+step+"
+
+
+def _readable(name: str) -> str:
+    """Return a metric's name without characters that are unusual in file names."""
+    readable = re.sub(r"[^\w.~-]+", "_", name).strip("._~").encode()[:120].decode(errors="ignore")
+    return readable or "unnamed"
 
 
 def _picture(what: str, value: Any) -> Picture:

@@ -6,6 +6,7 @@ import logging
 import os
 import posixpath
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from mlflow.entities import FileInfo
 from mlflow.store.artifact.artifact_repo import ArtifactRepository, verify_artifact_path
 from mlflow.utils.file_utils import create_tmp_dir
 
-from bridge.errors import InvalidValue, NotFound
+from bridge.errors import InvalidState, InvalidValue, NotFound
 from bridge.records.artifact import check_artifact_path
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.open import open_store
@@ -21,6 +22,7 @@ from bridge.store.walk import walk
 from bridge_mlflow import mlflow_private
 from bridge_mlflow.addresses import split_artifact_uri, split_root
 from bridge_mlflow.confinement import check_location, check_root
+from bridge_mlflow.images import FOLDER, image_of_copy, logged_image, with_copies
 from bridge_mlflow.translate.errors import invalid_path_error, missing_artifact_error, path_outside_error, translated
 
 logger = logging.getLogger(__name__)
@@ -60,6 +62,8 @@ class BridgeArtifactRepository(ArtifactRepository):
         above = _normal(path or "")
         root, folder = self._locate(above)
         found = self._artifacts.list(root, folder)
+        if root and folder == FOLDER:
+            found = with_copies(found)
         return [
             FileInfo(posixpath.join(above, posixpath.basename(one.path)), one.is_folder, one.size_bytes)
             for one in found
@@ -100,7 +104,7 @@ class BridgeArtifactRepository(ArtifactRepository):
 
     @translated
     def _is_folder(self, path: str) -> bool:
-        root, below = self._locate(path)
+        root, below = self._locate_to_read(path)
         found = self._artifacts.stat(root, below) if root and below else None
         return found is None or found.is_folder
 
@@ -110,14 +114,14 @@ class BridgeArtifactRepository(ArtifactRepository):
 
         Without this check, MLflow would raise an error that lists the failures of its download threads.
         """
-        root, below = self._locate(path)
+        root, below = self._locate_to_read(path)
         there = self._artifacts.stat(root, below) if root and below else self._artifacts.list(root, below)
         if below and not there:
             raise missing_artifact_error(path)
 
     @translated
     def _download_file(self, remote_file_path: str, local_path: str) -> None:
-        root, path = self._locate(remote_file_path)
+        root, path = self._locate_to_read(remote_file_path)
         if not root:  # files are stored only below artifact roots
             raise missing_artifact_error(remote_file_path)
         try:
@@ -130,7 +134,14 @@ class BridgeArtifactRepository(ArtifactRepository):
         self._artifacts.delete(*self._locate_in_root(artifact_path or ""))
 
     def _put(self, source: Path, path: str) -> None:
-        self._artifacts.put(*self._locate_in_root(path), source)
+        root, below = self._locate_in_root(path)
+        image = logged_image(below)
+        is_new = image is not None and self._artifacts.stat(root, below) is None
+        self._artifacts.put(root, below, source)
+        if image and is_new:
+            _, run_id, *_ = root.split("/")
+            with suppress(NotFound, InvalidState):  # files can be stored for models too, and for deleted runs
+                open_store(self._address).tracking.log_points(run_id, [image])
 
     def _locate_in_root(self, path: str) -> tuple[str, str]:
         """Return the artifact root of a path, and the path below the root; refuse a path without an artifact root."""
@@ -138,6 +149,14 @@ class BridgeArtifactRepository(ArtifactRepository):
         if not root:
             rule = "must be in an artifact root, for example below <experiment>/<run>/artifacts"
             raise InvalidValue("artifact path", below, rule)
+        return root, below
+
+    def _locate_to_read(self, path: str) -> tuple[str, str]:
+        """Split a path as `_locate` does. If it is the path of a copy that is not stored, return that of the image."""
+        root, below = self._locate(path)
+        image = image_of_copy(below)
+        if root and image and self._artifacts.stat(root, below) is None:
+            return root, image
         return root, below
 
     def _locate(self, path: str) -> tuple[str, str]:

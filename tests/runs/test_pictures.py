@@ -56,7 +56,7 @@ def test_an_image_file_is_stored_unchanged_and_recognised_by_its_content(run: Ru
     file.write_bytes(content)
     run.log_image("ROC curve", str(file))
     path, kept = only_file(run)
-    assert re.fullmatch(rf"images/ROC_curve_\d{{13}}_[0-9a-f]{{4}}\.{ending}", path)
+    assert re.fullmatch(rf"images/ROC_curve\+step\+0\+timestamp\+\d{{13}}\+[0-9a-f]{{4}}\.{ending}", path)
     assert kept == content
     assert run.get_metrics() == {"ROC curve": f"aml://artifactId/ExperimentRun/dcid.{run.id}/{path}"}
     run.log_image("as a path", path=file)
@@ -186,7 +186,7 @@ def test_an_image_that_cannot_be_stored_is_not_logged(workspace: Workspace, run:
 def test_any_metric_name_gives_a_valid_file_name(run: Run, name: str) -> None:
     run.log_image(name, b"GIF89a")
     (path,) = run.get_file_names()
-    assert re.fullmatch(r"images/\w[\w.-]*_\d{13}_[0-9a-f]{4}\.gif", path)
+    assert re.fullmatch(r"images/\w[\w.~-]*\+step\+0\+timestamp\+\d{13}\+[0-9a-f]{4}\.gif", path)
     assert run.get_metrics(populate=True)[name].data == b"GIF89a"
 
 

@@ -42,7 +42,7 @@ def test_a_run_and_its_descendants_with_metrics_are_read(workspace: Workspace, f
         "grandchild": "grandchild",
     }
     for run_id, own in metrics.items():
-        assert own["picture"].startswith(f"aml://artifactId/ExperimentRun/dcid.{run_id}/images/picture_")
+        assert own["picture"].startswith(f"aml://artifactId/ExperimentRun/dcid.{run_id}/images/picture+step+0+")
     assert family["elsewhere"].get_metrics("name", recursive=True) == {
         "elsewhere": {"name": "elsewhere"},
         "grandchild": {"name": "grandchild"},

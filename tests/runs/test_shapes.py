@@ -150,7 +150,9 @@ def test_a_new_process_reads_the_right_shape_and_types(read: Read, name: str) ->
 @pytest.mark.parametrize("name", FILES)
 def test_a_new_process_reads_the_uri_or_the_content_of_the_first_file(read: Read, name: str) -> None:
     answers, run_id = read.answers[name], read.run_ids[name]
-    pattern = r"images/m_\d{13}_[0-9a-f]{4}\.gif" if name == "image" else r"metrics/m_\d{13}_[0-9a-f]{4}\.json"
+    pattern = r"metrics/m_\d{13}_[0-9a-f]{4}\.json"
+    if name == "image":
+        pattern = r"images/m\+step\+\d\+timestamp\+\d{13}\+[0-9a-f]{4}\.gif"
     address = answers["all"]["m"]
     assert type(address) is str
     found = re.fullmatch(rf"aml://artifactId/ExperimentRun/dcid\.{run_id}/({pattern})", address)
