@@ -34,12 +34,9 @@ _UNFINISHED = re.compile(r"\.(?:vendor|bundle)-")
 STYLES = "styles.css"
 """The name of the file with all style sheets."""
 
-FIRST_STYLES = ("vendor/uPlot.min.css", "tokens.css", "portal.css", "controls.css", "frame.css", "floating.css")
+FIRST_STYLES = ("tokens.css", "portal.css", "controls.css", "frame.css", "floating.css")
 """The style sheets that stand before the others, in this order."""
 
-
-CLASSIC = ("vendor/uPlot.iife.min.js",)
-"""Scripts that are not modules."""
 
 LATER = "highlight"
 """The start of names that the bundle imports by the import map."""
@@ -85,7 +82,7 @@ class StaticFiles:
         folder, _, name = path.rpartition("/")
         if self.bundle is None:
             return folder != bundle.FOLDER
-        return (folder == bundle.FOLDER and name in self.bundle) or path in {*self.imports.values(), *CLASSIC}
+        return (folder == bundle.FOLDER and name in self.bundle) or path in self.imports.values()
 
     @property
     def changed(self) -> bool:

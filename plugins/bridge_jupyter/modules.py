@@ -19,14 +19,11 @@ OWN = Path(__file__).resolve().parent / "static"
 PAGE = "runbridge/"
 """The start of the names under which the widget's modules import modules of the portal page."""
 
-STYLES = ("vendor/uPlot.min.css", "tokens.css", "portal.css", "controls.css", "frame.css", "lines.css", "bars.css")
+STYLES = ("tokens.css", "portal.css", "controls.css", "frame.css", "lines.css", "bars.css")
 """The style sheets of the page that the widget uses."""
 
 IMPORT = re.compile(r"""((?:^|(?<=[;}\n]))\s*(?:import|export)\b(?:[\w$*{},\s]*\bfrom\b)?\s*)(["'])([^"'\n]+)\2""")
 """An import at the start of a statement, which is not in a comment. The third group is the imported name."""
-
-GLOBAL = "(globalThis).uPlot"
-"""How a module of the page reads the global variable of uPlot. A notebook must not get this variable."""
 
 ROOT = re.compile(r":root((?::not\([^)]*\)|\[[^\]]*\])*)")
 
@@ -65,10 +62,6 @@ def _add(name: str, own: Path, page: Path, modules: dict[str, str]) -> None:
     text = path.read_text(encoding="utf-8")
     if not name.startswith("vendor/"):
         text = compact_script(text)
-    if path.name == "uPlot.iife.min.js":  # a classic script, which defines a global variable
-        text += "\nexport default uPlot;\n"
-    elif GLOBAL in text:
-        text = f'import uPlot from "uPlot";\n{text.replace(GLOBAL, "uPlot")}'
 
     def renamed(found: re.Match[str]) -> str:
         imported = _resolved(found[3], name)
@@ -80,8 +73,6 @@ def _add(name: str, own: Path, page: Path, modules: dict[str, str]) -> None:
 
 def _resolved(imported: str, importer: str) -> str:
     """Return the name of an imported module: `own/…` for modules of the widget, otherwise a path of the page."""
-    if imported == "uPlot":
-        return "vendor/uPlot.iife.min.js"
     if imported.startswith("."):
         return posixpath.normpath(posixpath.join(posixpath.dirname(importer), imported))
     if imported.startswith(PAGE):

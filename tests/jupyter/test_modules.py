@@ -12,7 +12,7 @@ import pytest
 
 from bridge.errors import NotFound
 from bridge.server import vendor
-from bridge.server.static_files import StaticFiles
+from bridge.server.compact import compact_script
 from bridge_jupyter import modules
 from bridge_jupyter.modules import OWN, shadow_style, widget_module
 
@@ -41,7 +41,8 @@ def test_no_import_is_left_without_a_module() -> None:
 
 
 def test_the_modules_of_the_page_are_used_as_the_page_loads_them() -> None:
-    assert texts()["lib/colour.js"] == StaticFiles().files["lib/colour.js"].content.decode()
+    source = (vendor.STATIC / "lib/colour.js").read_text(encoding="utf-8")
+    assert texts()["lib/colour.js"] == compact_script(source)
 
 
 def test_our_files_are_short() -> None:

@@ -73,7 +73,7 @@ def test_a_drag_zooms_all_charts_down_to_single_points(run: Run, host: MakeHost)
     (line,) = shown.drawn("long")
     assert not line["exact"]
     assert max(line["high"]) == 1000.0
-    plot = shown.chart("long").locator(".u-over").bounding_box()
+    plot = shown.chart("long").locator(".lines-area").bounding_box()
     assert plot is not None
     middle = plot["y"] + plot["height"] / 2
     shown.page.mouse.move(plot["x"] + plot["width"] * 0.49, middle)
@@ -93,7 +93,7 @@ def test_the_pointer_shows_exact_values_beside_it_even_in_a_moved_cell(run: Run,
     shown = host(run)
     shown.until(lambda: shown.has_drawn("train/loss"))
     shown.page.evaluate("document.querySelector('.runbridge-view').parentElement.style.transform = 'translateY(40px)'")
-    plot = shown.chart("train/loss").locator(".u-over").bounding_box()
+    plot = shown.chart("train/loss").locator(".lines-area").bounding_box()
     assert plot is not None
     x, y = plot["x"] + plot["width"] - 2, plot["y"] + plot["height"] / 2
     shown.page.mouse.move(x - 4, y)

@@ -95,7 +95,7 @@ def state_of(figure: Locator) -> Mapping[str, Any]:
 
 def drag(page: Page, figure: Locator, first: float, last: float) -> None:
     """Drag over a chart, from a share of its width to another."""
-    box = figure.locator(".u-over").bounding_box()
+    box = figure.locator(".lines-area").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + first * box["width"], box["y"] + box["height"] / 2)
     page.mouse.down()
@@ -146,7 +146,7 @@ def test_a_drag_zooms_all_charts_and_a_double_click_shows_the_whole_range(
     assert all(low <= x <= high for line in drawn(other) for x in line["x"]), "the zoom is read again"
     page.reload()
     assert state_of(chart(page, "a/loss"))["range"] == [low, high]
-    page.get_by_role("figure", name="a/loss").locator(".u-over").dblclick()
+    page.get_by_role("figure", name="a/loss").locator(".lines-area").dblclick()
     expect(page).not_to_have_url(re.compile("range="))
     page.go_back()
     expect(page).to_have_url(re.compile("range="))
@@ -155,7 +155,7 @@ def test_a_drag_zooms_all_charts_and_a_double_click_shows_the_whole_range(
 def test_the_run_under_the_pointer_is_thick_in_all_charts(page: Page, site: PortalSite, odd: str) -> None:
     opened(page, site, odd, "q=metrics.score < 0.65 and metrics.score > 0.55")
     one, other = chart(page, "a/loss"), chart(page, "b/loss")
-    box = one.locator(".u-over").bounding_box()
+    box = one.locator(".lines-area").bounding_box()
     assert box is not None
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] - 12)
     expect(one.locator(".chart-tip")).to_contain_text(re.compile(r"step (49|50).*odd-1.*0\.0(2|196)"))

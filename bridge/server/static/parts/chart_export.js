@@ -25,7 +25,7 @@ export function save(name, blob) {
  * @param {LinePlot} plot
  */
 export function savePng(name, plot) {
-  const source = /** @type {HTMLCanvasElement} */ (plot.plot.ctx.canvas);
+  const source = plot.frame.canvas;
   const ratio = devicePixelRatio || 1;
   const head = 32 * ratio;
   const canvas = document.createElement("canvas");
@@ -66,20 +66,16 @@ export function svgOf(name, plot) {
     `<clipPath id="plot"><rect x="${box.left}" y="${box.top}" width="${box.width}" height="${box.height}"/></clipPath>`,
   ];
   const ink = `fill="${colour("--soft")}"`;
-  for (const [side, axis] of plot.plot.axes.entries()) {
-    const splits = axis._splits || [];
-    const texts = axis._values || [];
-    splits.forEach((/** @type {number} */ split, /** @type {number} */ at) => {
-      if (side === 0) {
-        const x = plane.x(split) / ratio;
-        parts.push(`<path d="M${x} ${box.top}v${box.height}" stroke="${colour("--grid")}"/>`);
-        parts.push(`<text x="${x}" y="${box.top + box.height + 14}" text-anchor="middle" ${ink}>${escaped(String(texts[at] ?? ""))}</text>`);
-      } else {
-        const y = plane.y(split) / ratio + 24;
-        parts.push(`<path d="M${box.left} ${y}h${box.width}" stroke="${colour("--grid")}"/>`);
-        parts.push(`<text x="${box.left - 6}" y="${y + 4}" text-anchor="end" ${ink}>${escaped(String(texts[at] ?? ""))}</text>`);
-      }
-    });
+  const [columns, rows] = plot.frame.ticks;
+  for (const [value, text] of columns) {
+    const x = plane.x(value) / ratio;
+    parts.push(`<path d="M${x} ${box.top}v${box.height}" stroke="${colour("--grid")}"/>`);
+    parts.push(`<text x="${x}" y="${box.top + box.height + 14}" text-anchor="middle" ${ink}>${escaped(text)}</text>`);
+  }
+  for (const [value, text] of rows) {
+    const y = plane.y(value) / ratio + 24;
+    parts.push(`<path d="M${box.left} ${y}h${box.width}" stroke="${colour("--grid")}"/>`);
+    parts.push(`<text x="${box.left - 6}" y="${y + 4}" text-anchor="end" ${ink}>${escaped(text)}</text>`);
   }
   parts.push(`<g clip-path="url(#plot)" fill="none" stroke-width="1.5" stroke-linejoin="round">`);
   for (const line of plot.lines) {

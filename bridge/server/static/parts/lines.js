@@ -99,10 +99,8 @@ export function Lines(props) {
       hover.subscribe((now) => {
         if (!plot.current) return;
         plot.current.highlight(now.run);
-        if (now.chart !== current.current.name) {
-          plot.current.cross(now.x);
-          tip.current.hidden = true;
-        }
+        plot.current.cross(now.x);
+        if (now.chart !== current.current.name) tip.current.hidden = true;
       }),
     [hover],
   );
@@ -110,7 +108,7 @@ export function Lines(props) {
   const moved = (/** @type {PointerEvent} */ event) => {
     const chart = plot.current;
     if (!chart || event.buttons) return;
-    const box = chart.plot.over.getBoundingClientRect();
+    const box = chart.frame.area.getBoundingClientRect();
     const left = event.clientX - box.left;
     const top = event.clientY - box.top;
     if (left < 0 || top < 0 || left > box.width || top > box.height) return leave();

@@ -55,7 +55,7 @@ export function placeTip(tip, holder, event) {
 }
 
 /**
- * Move the range with the pointer while Shift is held. Without Shift, uPlot draws the range of the zoom.
+ * Move the range with the pointer while Shift is held. Without Shift, the frame draws the range of the zoom.
  * @param {PointerEvent} event
  * @param {import("./lines_plot.js").LinePlot} chart
  * @param {(low: number, high: number) => void} onZoom
@@ -64,13 +64,8 @@ export function panOrZoom(event, chart, onZoom) {
   if (!event.shiftKey || event.button !== 0) return;
   event.preventDefault();
   event.stopPropagation();
-  const stop = (/** @type {Event} */ pressed) => {
-    pressed.preventDefault();
-    pressed.stopPropagation();
-  };
-  chart.parent.addEventListener("mousedown", stop, { capture: true, once: true });
   const [low, high] = chart.range;
-  const wide = chart.plot.bbox.width / (devicePixelRatio || 1);
+  const wide = chart.frame.box.width;
   const start = event.clientX;
   const shift = (/** @type {PointerEvent} */ moved) => {
     const by = ((start - moved.clientX) / wide) * (high - low);

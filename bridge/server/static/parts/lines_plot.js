@@ -1,9 +1,11 @@
-/** One plot of lines: uPlot draws the axes and finds what one drags over, lines_draw.js draws the lines. */
+/** One plot of lines: lines_frame.js draws the axes and finds what one drags over, lines_draw.js draws the lines. */
 
+import { DURATIONS, spaced, timeTicks } from "../lib/axis_ticks.js";
 import { duration, number } from "../lib/format.js";
 import { logTicks } from "../lib/scale.js";
 import { drawLines, drawThick } from "./lines_draw.js";
 import { extentOf, rangeOf } from "./lines_extent.js";
+import { LinesFrame } from "./lines_frame.js";
 
 /** @typedef {import("./lines_data.js").Line} Line */
 /** @typedef {import("./lines_draw.js").Plane} Plane */
@@ -23,13 +25,9 @@ import { extentOf, rangeOf } from "./lines_extent.js";
  * @property {() => void} onReset
  */
 
-const DURATIONS = [
-  1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 2e3, 5e3, 1e4, 15e3, 3e4, 6e4, 12e4, 3e5, 6e5, 9e5, 18e5, 36e5, 72e5,
-  108e5, 216e5, 432e5, 864e5, 1728e5, 6048e5, 26784e5, 315576e5,
-];
-
-/** Steps are whole numbers. */
-const STEPS = Array.from({ length: 48 }, (_, at) => [1, 2, 5][at % 3] * 10 ** Math.floor(at / 3));
+/** The least distances of ticks, in pixels. */
+const X_SPACE = 64;
+const Y_SPACE = 28;
 
 /** @param {number} value */
 export function short(value) {
@@ -41,9 +39,6 @@ export function short(value) {
   }
   return number(value, 6);
 }
-
-/** All ticks of a logarithmic axis have a label. @param {any} _ @param {number[]} splits */
-const all = (_, splits) => splits;
 
 /** A plot below `parent`. It keeps its axes and canvases while the lines change. */
 export class LinePlot {
@@ -63,58 +58,14 @@ export class LinePlot {
     /** @type {string | null} */
     this.thick = null;
     this.measure();
+    this.frame = new LinesFrame(parent, {
+      onDrag: (low, high) => this.dragged(low, high),
+      onReset: () => this.options.onReset(),
+    });
     this.over = document.createElement("canvas");
     this.over.className = "lines-over";
-    this.build();
-  }
-
-  /** What decides whether uPlot has to be made again. */
-  get shape() {
-    const { x, log, logX } = this.options;
-    return `${x}|${log}|${logX}`;
-  }
-
-  build() {
-    const { width, height, x, log, logX } = this.options;
-    const style = getComputedStyle(this.parent);
-    const font = `11px ${style.fontFamily}`;
-    const colour = (/** @type {string} */ name) => getComputedStyle(this.parent).getPropertyValue(name).trim();
-    const grid = { stroke: () => colour("--grid"), width: 1 };
-    const axis = { stroke: () => colour("--soft"), font, grid, ticks: { show: false }, gap: 4 };
-    const values = (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) =>
-      ticks.map((tick) => (tick === null ? "" : x === "relative" ? duration(tick) : short(tick)));
-    const labels = (/** @type {any} */ _, /** @type {(number | null)[]} */ ticks) =>
-      ticks.map((tick) => (tick === null ? "" : short(Number(tick.toPrecision(12)))));
-    const splits = (/** @type {any} */ _, /** @type {number} */ __, /** @type {number} */ low, /** @type {number} */ high) => logTicks(low, high);
-    this.built = this.shape;
-    this.plot?.destroy();
-    /** @type {any} */
-    const UPlot = /** @type {any} */ (globalThis).uPlot;
-    this.plot = new UPlot(
-      {
-        width, height, ms: 1, legend: { show: false }, padding: [8, 10, 0, 0],
-        cursor: {
-          y: false, points: { show: false }, drag: { x: true, y: false, setScale: false, dist: 5 },
-          bind: { dblclick: () => () => (this.options.onReset(), null) },
-        },
-        scales: {
-          x: { time: x === "time", distr: logX ? 3 : 1, range: () => this.range },
-          y: { distr: log ? 3 : 1, range: () => [this.extent.low, this.extent.high] },
-        },
-        axes: [
-          { ...axis, size: 24, space: 60, ...(x === "time" ? {} : { values }), ...(x === "relative" ? { incrs: DURATIONS } : x === "step" ? { incrs: STEPS } : {}), ...(logX ? { splits, filter: all } : {}) },
-          { ...axis, size: (/** @type {any} */ plot, /** @type {string[]} */ ticks) => axisWidth(plot, ticks), space: 28, values: labels, ...(log ? { splits, filter: all } : {}) },
-        ],
-        series: [{}, { show: true, paths: () => null, points: { show: false } }],
-        hooks: {
-          draw: [(/** @type {any} */ plot) => this.draw(plot)],
-          setSelect: [(/** @type {any} */ plot) => this.selected(plot)],
-        },
-      },
-      [[this.range[0], this.range[1]], [this.extent.low, this.extent.high]],
-      this.parent,
-    );
-    this.plot.root.querySelector(".u-wrap").append(this.over);
+    this.frame.area.before(this.over);
+    this.draw();
   }
 
   measure() {
@@ -129,28 +80,23 @@ export class LinePlot {
    * @param {PlotOptions} options
    */
   update(lines, options) {
-    const { width, height } = this.options;
     this.lines = lines;
     this.options = options;
     this.measure();
-    if (this.shape !== this.built) this.build();
-    else {
-      if (width !== options.width || height !== options.height) this.plot.setSize({ width: options.width, height: options.height });
-      this.plot.setData([[this.range[0], this.range[1]], [this.extent.low, this.extent.high]]);
-    }
-    this.drawOver();
+    this.repaint();
   }
 
   /** Draw again with the colours of now. */
   repaint() {
-    this.plot.redraw(false, true);
+    this.draw();
     this.drawOver();
   }
 
   /** @returns {Plane} */
   get plane() {
-    const { plot } = this;
-    const { left, top, width, height } = plot.bbox;
+    const ratio = devicePixelRatio || 1;
+    const { box } = this.frame;
+    const [left, top, width, height] = [box.left, box.top, box.width, box.height].map((size) => size * ratio);
     const { log, logX } = this.options;
     const { low, high } = this.extent;
     const [first, last] = this.range;
@@ -160,18 +106,25 @@ export class LinePlot {
     const xScale = width / (along(last) - along(first));
     return {
       box: { left, top, width, height },
-      ratio: devicePixelRatio || 1,
+      ratio,
       range: this.range,
       x: logX ? (x) => left + (Math.log(x) - along(first)) * xScale : (x) => left + (x - first) * xScale,
       y: log ? (y) => top + height - (Math.log(y) - up(low)) * yScale : (y) => top + height - (y - low) * yScale,
     };
   }
 
-  /** @param {any} plot */
-  draw(plot) {
-    if (plot.bbox.width <= 0) return;
-    this.plot = plot;
-    drawLines(plot.ctx, this.lines, this.plane, this.options.smoothed);
+  draw() {
+    const { width, height, x, log, logX } = this.options;
+    const [first, last] = this.range;
+    const { low, high } = this.extent;
+    this.frame.draw(
+      width,
+      height,
+      { ticks: (room) => xTicks(first, last, Math.floor(room / X_SPACE), x, logX), place: part(first, last, logX) },
+      { ticks: (room) => yTicks(low, high, Math.floor(room / Y_SPACE), log), place: part(low, high, log) },
+    );
+    if (this.frame.box.width <= 0) return;
+    drawLines(this.frame.context, this.lines, this.plane, this.options.smoothed);
   }
 
   /**
@@ -185,13 +138,13 @@ export class LinePlot {
   }
 
   drawOver() {
-    const { over, plot } = this;
+    const { over } = this;
     const line = this.thick ? this.lines.find((candidate) => candidate.id === this.thick) : undefined;
     if (!line) {
       over.hidden = true;
       return;
     }
-    const below = plot.ctx.canvas;
+    const below = this.frame.canvas;
     if (over.width !== below.width || over.height !== below.height) {
       over.width = below.width;
       over.height = below.height;
@@ -203,13 +156,9 @@ export class LinePlot {
     drawThick(context, line, this.plane, this.options.smoothed(line), halo);
   }
 
-  /** @param {any} plot */
-  selected(plot) {
-    const { left, width } = plot.select;
-    if (width < 5) return;
-    const low = this.xAt(left);
-    const high = this.xAt(left + width);
-    plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+  /** @param {number} left @param {number} right */
+  dragged(left, right) {
+    const [low, high] = [this.xAt(left), this.xAt(right)];
     if (high > low) this.options.onZoom(low, high);
   }
 
@@ -218,7 +167,9 @@ export class LinePlot {
    * @param {number} left
    */
   xAt(left) {
-    return this.plot.posToVal(left, "x");
+    const [first, last] = this.range;
+    const share = left / this.frame.box.width;
+    return this.options.logX ? first * (last / first) ** share : first + (last - first) * share;
   }
 
   /**
@@ -226,25 +177,38 @@ export class LinePlot {
    * @param {number | null} x
    */
   cross(x) {
-    const left = x === null ? -10 : this.plot.valToPos(x, "x");
-    const inside = left >= 0 && left <= this.plot.bbox.width / (devicePixelRatio || 1);
-    this.plot.setCursor({ left: inside ? left : -10, top: inside ? 0 : -10 }, false);
+    this.frame.moveCross(x === null ? null : part(...this.range, this.options.logX)(x) * this.frame.box.width);
   }
 
   destroy() {
-    this.plot.destroy();
+    this.frame.destroy();
   }
 }
 
 /**
- * @param {any} plot
- * @param {string[] | null} ticks
+ * Return a function from values to parts of an axis, from 0 to 1.
+ * @param {number} low
+ * @param {number} high
+ * @param {boolean} log
  */
-function axisWidth(plot, ticks) {
-  const longest = (ticks || []).reduce((most, tick) => (tick && tick.length > most.length ? tick : most), "");
-  plot.ctx.save();
-  plot.ctx.font = plot.axes[1].font[0];
-  const width = plot.ctx.measureText(longest).width / (devicePixelRatio || 1);
-  plot.ctx.restore();
-  return Math.ceil(Math.max(24, width + 10));
+function part(low, high, log) {
+  const along = log ? Math.log : (/** @type {number} */ value) => value;
+  return (/** @type {number} */ value) => (along(value) - along(low)) / (along(high) - along(low));
+}
+
+/**
+ * @param {number} low @param {number} high @param {number} most @param {string} x @param {boolean} log
+ * @returns {[number, string][]}
+ */
+function xTicks(low, high, most, x, log) {
+  if (x === "time" && !log) return timeTicks(low, high, most);
+  const sizes = x === "relative" ? DURATIONS : [];
+  const values = log ? logTicks(low, high, most) : spaced(low, high, most, { sizes, whole: x === "step" });
+  return values.map((value) => [value, x === "relative" ? `${value < 0 ? "−" : ""}${duration(Math.abs(value))}` : short(value)]);
+}
+
+/** @param {number} low @param {number} high @param {number} most @param {boolean} log @returns {[number, string][]} */
+function yTicks(low, high, most, log) {
+  const values = log ? logTicks(low, high, most) : spaced(low, high, most);
+  return values.map((value) => [value, short(Number(value.toPrecision(12)))]);
 }
