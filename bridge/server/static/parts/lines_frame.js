@@ -12,7 +12,7 @@ const AFTER = 10;
 const BELOW = 24;
 const GAP = 4;
 /** Pixels that the pointer must move before a press becomes a drag. */
-const LEAST_DRAG = 5;
+const LEAST_DRAG = 3;
 
 export class LinesFrame {
   /**
