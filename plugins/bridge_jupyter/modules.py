@@ -25,7 +25,7 @@ STYLES = ("tokens.css", "portal.css", "controls.css", "frame.css", "lines.css", 
 IMPORT = re.compile(r"""((?:^|(?<=[;}\n]))\s*(?:import|export)\b(?:[\w$*{},\s]*\bfrom\b)?\s*)(["'])([^"'\n]+)\2""")
 """An import at the start of a statement, which is not in a comment. The third group is the imported name."""
 
-ROOT = re.compile(r":root((?::not\([^)]*\)|\[[^\]]*\])*)")
+ROOT = re.compile(r":root((?:\[[^\]]*\])*)")
 
 
 def widget_module(own: Path = OWN, page: Path = vendor.STATIC) -> str:

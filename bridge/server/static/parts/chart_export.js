@@ -2,6 +2,7 @@
 
 import { exact, number } from "../lib/format.js";
 import { linePath } from "./lines_draw.js";
+import { inkOf } from "./theme.js";
 
 /** @typedef {import("./lines_plot.js").LinePlot} LinePlot */
 /** @typedef {import("./lines_data.js").Line} Line */
@@ -33,9 +34,9 @@ export function savePng(name, plot) {
   canvas.height = source.height + head;
   const context = /** @type {CanvasRenderingContext2D} */ (canvas.getContext("2d"));
   const style = getComputedStyle(plot.parent);
-  context.fillStyle = style.getPropertyValue("--panel");
+  context.fillStyle = inkOf("--panel", plot.parent);
   context.fillRect(0, 0, canvas.width, canvas.height);
-  context.fillStyle = style.getPropertyValue("--ink");
+  context.fillStyle = inkOf("--ink", plot.parent);
   context.font = `600 ${13 * ratio}px ${style.fontFamily}`;
   context.fillText(name, 12 * ratio, 20 * ratio);
   context.drawImage(source, 0, head);
@@ -54,8 +55,7 @@ export function svgOf(name, plot) {
   const { plane } = plot;
   const { ratio } = plane;
   const box = { left: plane.box.left / ratio, top: plane.box.top / ratio + 24, width: plane.box.width / ratio, height: plane.box.height / ratio };
-  const style = getComputedStyle(plot.parent);
-  const colour = (/** @type {string} */ key) => style.getPropertyValue(key).trim();
+  const colour = (/** @type {string} */ name) => inkOf(name, plot.parent);
   const legend = plot.lines.length;
   const width = plot.options.width;
   const height = plot.options.height + 24 + legend * 16 + 8;

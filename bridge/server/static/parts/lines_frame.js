@@ -1,6 +1,7 @@
 /** The frame of a chart of lines: a canvas with axes and a grid, a crosshair, and the range that one drags over. */
 
 import { follow } from "./table_drag.js";
+import { inkOf } from "./theme.js";
 
 /** @typedef {[number, string][]} Ticks the values with a tick, and their texts */
 /** @typedef {{ ticks: (room: number) => Ticks, place: (value: number) => number }} Axis `ticks` gets the length of the
@@ -58,15 +59,14 @@ export class LinesFrame {
     }
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     context.clearRect(0, 0, width, height);
-    const style = getComputedStyle(this.parent);
-    context.font = `11px ${style.fontFamily}`;
+    context.font = `11px ${getComputedStyle(this.parent).fontFamily}`;
     const room = Math.max(0, height - ABOVE - BELOW);
     const rows = y.ticks(room);
     const left = Math.ceil(Math.max(24, ...rows.map(([, text]) => context.measureText(text).width + 10)));
     this.box = { left, top: ABOVE, width: Math.max(0, width - left - AFTER), height: room };
     const columns = x.ticks(this.box.width);
     this.ticks = [columns, rows];
-    this.drawTicks(x, y, style.getPropertyValue("--grid").trim(), style.getPropertyValue("--soft").trim());
+    this.drawTicks(x, y, inkOf("--grid", this.parent), inkOf("--soft", this.parent));
     context.setTransform(1, 0, 0, 1, 0, 0);
     const { box } = this;
     Object.assign(this.area.style, { left: `${box.left}px`, top: `${box.top}px`, width: `${box.width}px`, height: `${box.height}px` });

@@ -6,6 +6,7 @@ import { logTicks } from "../lib/scale.js";
 import { drawLines, drawThick } from "./lines_draw.js";
 import { extentOf, rangeOf } from "./lines_extent.js";
 import { LinesFrame } from "./lines_frame.js";
+import { inkOf } from "./theme.js";
 
 /** @typedef {import("./lines_data.js").Line} Line */
 /** @typedef {import("./lines_draw.js").Plane} Plane */
@@ -152,8 +153,7 @@ export class LinePlot {
     over.hidden = false;
     const context = /** @type {CanvasRenderingContext2D} */ (over.getContext("2d"));
     context.clearRect(0, 0, over.width, over.height);
-    const halo = getComputedStyle(this.parent).getPropertyValue("--panel").trim();
-    drawThick(context, line, this.plane, this.options.smoothed(line), halo);
+    drawThick(context, line, this.plane, this.options.smoothed(line), inkOf("--panel", this.parent));
   }
 
   /** @param {number} left @param {number} right */

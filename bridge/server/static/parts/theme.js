@@ -1,27 +1,37 @@
 /** The colours of the page's theme, for what is drawn on a canvas. */
 
-/** Whether the dark theme is shown. */
-export function isDark() {
-  const chosen = document.documentElement.dataset.theme;
-  return chosen ? chosen === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-}
+const DARK_SYSTEM = matchMedia("(prefers-color-scheme: dark)");
 
-/** A colour: itself, or that of the theme if it is a name such as `--accent`. @param {string} colour */
-export function inkOf(colour) {
-  return colour.startsWith("--") ? getComputedStyle(document.documentElement).getPropertyValue(colour).trim() : colour;
+/** Return whether an element is shown in the dark theme. @param {Element} element */
+export function isDark(element = document.documentElement) {
+  const scheme = getComputedStyle(element).colorScheme;
+  return scheme === "dark" || (scheme !== "light" && DARK_SYSTEM.matches);
 }
 
 /**
- * Call a function after each change of the theme. Returns the function that ends this.
+ * Return a colour: itself, or that of the theme if it is a name such as `--accent`. Canvases do not know `light-dark()`.
+ *
+ * @param {string} colour
+ * @param {Element} element The element whose theme counts.
+ */
+export function inkOf(colour, element = document.documentElement) {
+  if (!colour.startsWith("--")) return colour;
+  const value = getComputedStyle(element).getPropertyValue(colour).trim();
+  const both = /^light-dark\(([^,]+),\s*([^,]+)\)$/.exec(value);
+  return both ? both[isDark(element) ? 2 : 1] : value;
+}
+
+/**
+ * Call a function after each change of the theme. Return the function that ends this.
+ *
  * @param {() => void} changed
  */
 export function onTheme(changed) {
-  const query = matchMedia("(prefers-color-scheme: dark)");
-  const watcher = new MutationObserver(changed);
-  watcher.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
-  query.addEventListener("change", changed);
+  const observer = new MutationObserver(changed);
+  observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  DARK_SYSTEM.addEventListener("change", changed);
   return () => {
-    watcher.disconnect();
-    query.removeEventListener("change", changed);
+    observer.disconnect();
+    DARK_SYSTEM.removeEventListener("change", changed);
   };
 }
