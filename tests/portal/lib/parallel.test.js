@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { linearTicks, logTicks, numberAxis, placeOf, valueAt, wordAxis } from "../../../bridge/server/static/lib/axes.js";
-import { clausesOf, rowsInRanges, withClauses, withoutClauses } from "../../../bridge/server/static/lib/brush.js";
+import { numberAxis, placeOf, valueAt, wordAxis } from "../../../bridge/server/static/lib/axes.js";
+import { clausesOf, rowsInRanges, withClauses } from "../../../bridge/server/static/lib/brush.js";
 import { Density } from "../../../bridge/server/static/lib/density.js";
 
 const floats = (...values) => Float64Array.from(values);
@@ -45,13 +45,6 @@ test("params that are all numbers give an axis of numbers, others an axis of sor
   assert.deepEqual([...words.values], [1, 0, 0, NaN]);
 });
 
-test("ticks are round and inside of the axis", () => {
-  assert.deepEqual(linearTicks(0, 1), [0, 0.2, 0.4, 0.6, 0.8, 1]);
-  assert.deepEqual(logTicks(1e-4, 1), [1e-4, 1e-3, 1e-2, 1e-1, 1]);
-  assert.deepEqual(logTicks(3, 60), [5, 10, 20, 50]);
-  assert.ok(linearTicks(-1.7e308, 1.7e308).length >= 2);
-});
-
 test("a range of a metric becomes two comparisons, and one of a param excludes the other values", () => {
   const loss = numberAxis("metrics.val/loss", "val/loss", floats(0.1, 0.2, 0.3));
   assert.deepEqual(clausesOf(loss, [0.15, 0.25]), ["metrics.`val/loss` >= 0.15", "metrics.`val/loss` <= 0.25"]);
@@ -62,12 +55,13 @@ test("a range of a metric becomes two comparisons, and one of a param excludes t
   assert.equal(clausesOf(lr, [5, 6]), null);
 });
 
-test("clauses that were added to a filter are removed again", () => {
-  const clauses = ["metrics.a >= 1", "metrics.a <= 2"];
-  for (const filter of ["", "params.b = 'c'"]) {
-    assert.equal(withoutClauses(withClauses(filter, clauses), clauses), filter);
-  }
-  assert.equal(withoutClauses("params.b = 'c'", clauses), "params.b = 'c'");
+test("a range is written in the store's grammar, whatever the key and the value are", () => {
+  const reserved = numberAxis("metrics.in", "in", floats(1, 2));
+  assert.deepEqual(clausesOf(reserved, [1, 2]), ["metrics.`in` >= 1", "metrics.`in` <= 2"]);
+  const model = wordAxis("params.my model", "my model", Uint32Array.of(0, 1), ["it's", "b"], null);
+  assert.deepEqual(clausesOf(model, [1, 1]), ["params.`my model` = \"it's\""]);
+  assert.equal(withClauses(" params.b = 'c' ", ["metrics.a >= 1", "metrics.a <= 2"]), "params.b = 'c' and metrics.a >= 1 and metrics.a <= 2");
+  assert.equal(withClauses("", ["metrics.a >= 1"]), "metrics.a >= 1");
 });
 
 test("rows without a value are outside of every range", () => {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { parseAnsi, plainText } from "../../../bridge/server/static/lib/ansi.js";
+import { parseAnsi } from "../../../bridge/server/static/lib/ansi.js";
 import { counts, difference, hunks, linesOf } from "../../../bridge/server/static/lib/difference.js";
 import { smooth } from "../../../bridge/server/static/lib/smooth.js";
 import { compareCodePoints, wellFormed } from "../../../bridge/server/static/lib/text.js";
@@ -46,6 +46,7 @@ test("the parts of a difference have their context, and near changes share a par
 
 test("colours of a log become classes, and other sequences disappear", () => {
   const esc = "\u001b[";
+  const plainText = (line) => parseAnsi(line).map((span) => span.text).join("");
   assert.deepEqual(parseAnsi(`${esc}31;1merror${esc}0m: ${esc}38;5;196mred${esc}39m ${esc}48;2;1;2;3mback`), [
     { text: "error", classes: "ansi-bold ansi-red" },
     { text: ": ", classes: "" },

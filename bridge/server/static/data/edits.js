@@ -44,9 +44,6 @@ export const updateExperiment = (id, changes) => sent("PATCH", experimentPath(id
  */
 export const getViews = async (id, { signal } = {}) => (await getJson(`${experimentPath(id)}/views`, {}, signal)).views;
 
-/** @param {string} id @param {string} name @param {Options} [options] @returns {Promise<View>} */
-export const getView = (id, name, { signal } = {}) => getJson(viewPath(id, name), {}, signal);
-
 /** @param {string} id @param {string} name @param {string} state @returns {Promise<View>} */
 export const putView = (id, name, state) => sent("PUT", viewPath(id, name), { state });
 

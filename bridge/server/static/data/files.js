@@ -109,16 +109,6 @@ export async function searchLog(run, path, { text, from = 0, signal }) {
 }
 
 /**
- * Return the number of lines of a log; null if the server could not count them yet.
- * @param {string} run
- * @param {string} path
- * @param {Options} [options]
- * @returns {Promise<{lines: number | null, size: number, complete: boolean}>}
- */
-export const countLines = (run, path, { signal } = {}) =>
-  getJson(`${runPath(run)}/logs/${encoded(path)}/search`, {}, signal);
-
-/**
  * Return the files of a run's snapshot.
  * @param {string} run
  * @param {Options} [options]

@@ -121,6 +121,3 @@ export function parseAnsi(line) {
   add(end, text.length);
   return spans;
 }
-
-/** Return the text of a line without escape sequences. @param {string} line */
-export const plainText = (line) => parseAnsi(line).map((span) => span.text).join("");

@@ -17,7 +17,7 @@
  */
 
 import { number } from "./format.js";
-import { tickText } from "./ticks.js";
+import { logTicks, ticks, tickText } from "./scale.js";
 
 const LOG_RATIO = 100; // an axis is logarithmic by itself if its values span this ratio, and
 const LOG_MEDIAN = 0.15; // half of them lie in this share at its lower end
@@ -45,10 +45,10 @@ export function numberAxis(key, label, values, options = {}) {
   if (low === high) { const room = Math.abs(low) / 2 || 0.5; low -= room; high += room; }
   const place = placer(low, high, log);
   const positions = Float32Array.from(values, (value) => (Number.isFinite(value) ? place(value) : NaN));
-  const round = distinct && isSpread(distinct, place) ? distinct : log ? logTicks(low, high) : linearTicks(low, high);
-  const ticks = round.map((at) => ({ at: place(at), text: tickText(at) }));
+  const round = distinct && isSpread(distinct, place) ? distinct : log ? logTicks(low, high) : ticks(low, high);
+  const marks = round.map((at) => ({ at: place(at), text: tickText(at) }));
   return { key, label, kind: "number", log, positive, values, words: options.words ?? [], positions, low, high, missing,
-    ticks };
+    ticks: marks };
 }
 
 /**
@@ -171,41 +171,4 @@ function placer(low, high, log) {
   // Halves, so that the width of the greatest numbers is finite.
   const from = low / 2, width = high / 2 - from;
   return (value) => (value / 2 - from) / width;
-}
-
-/**
- * Return about six round numbers between two numbers.
- * @param {number} low
- * @param {number} high
- * @param {number} [wanted]
- */
-export function linearTicks(low, high, wanted = 6) {
-  const rough = high / wanted - low / wanted;
-  if (!(rough > 0) || !Number.isFinite(rough)) return [low, high];
-  const power = 10 ** Math.floor(Math.log10(rough));
-  const step = power * (rough / power > 5 ? 10 : rough / power > 2 ? 5 : rough / power > 1 ? 2 : 1);
-  const ticks = [];
-  for (let i = Math.ceil(low / step); i <= Math.floor(high / step) && ticks.length < 20; i++) {
-    ticks.push(Number((i * step).toPrecision(12)));
-  }
-  return ticks.length > 0 ? ticks : [low, high];
-}
-
-/**
- * Return the powers of ten between two positive numbers, with 2 and 5 where few powers fit.
- * @param {number} low
- * @param {number} high
- */
-export function logTicks(low, high) {
-  const from = Math.floor(Math.log10(low)), to = Math.ceil(Math.log10(high));
-  const every = Math.max(1, Math.ceil((to - from) / 8));
-  const factors = to - from <= 2 ? [1, 2, 5] : [1];
-  const ticks = [];
-  for (let power = from; power <= to; power += every) {
-    for (const factor of factors) {
-      const tick = Number((factor * 10 ** power).toPrecision(6));
-      if (tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9)) ticks.push(tick);
-    }
-  }
-  return ticks.length > 1 ? ticks : [low, high];
 }

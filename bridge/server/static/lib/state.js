@@ -196,6 +196,3 @@ export function print(state, base = DEFAULT) {
   pairs.sort(([one], [two]) => (one < two ? -1 : 1));
   return pairs.map(([key, text]) => `${key}=${printAddress(text)}`).join("&");
 }
-
-/** Whether two states have the same address. @param {Readonly<State>} one @param {Readonly<State>} two */
-export const isSame = (one, two) => print(one) === print(two);

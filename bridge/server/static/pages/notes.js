@@ -4,7 +4,7 @@ import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useRef } from "preact/hooks";
 import * as api from "../data/api.js";
-import { quoteText } from "../lib/brush.js";
+import { clauseText } from "../lib/filter.js";
 import { Icon } from "../parts/icon.js";
 import { useKeys } from "../parts/keys.js";
 import { Markdown } from "../parts/markdown.js";
@@ -109,7 +109,7 @@ async function resolve(text, experiment, known) {
   const found = new Map(known);
   await Promise.all(
     missing.map(async (name) => {
-      const q = `attributes.run_name = ${quoteText(name)}`;
+      const q = clauseText("name", "=", name);
       const { ids } = await getTable(experiment, { q, cols: ["name"], sort: "-start_time", limit: 1 });
       if (ids.length) found.set(name, ids[0]);
     }),
