@@ -12,6 +12,12 @@ STATIC = vendor.STATIC
 PARTS = ("lib", "data", "parts", "pages")
 SCRIPTS = sorted([*STATIC.glob("*.js"), *(file for part in PARTS for file in (STATIC / part).rglob("*.js"))])
 STYLES = sorted(STATIC.glob("*.css"))
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+WIDGET = ROOT / "plugins/bridge_jupyter/static"
+WIDGET_SCRIPTS = sorted(WIDGET.glob("*.js"))
+SERVED = ROOT / "bridge/server/app.py"
+"""The module with the pages that need no JavaScript."""
 
 MAY_IMPORT = {"lib": {"lib"}, "data": {"data", "lib"}, "parts": {"parts", "lib"}}
 """The folders whose modules a module may import. Pages, and the modules beside the folders, may import all."""
@@ -25,6 +31,10 @@ IMPORT = re.compile(
     r"""(?:^|[;}\n])\s*(?:import|export)\b(?:[\w$*{},\s]*\bfrom\b)?\s*["']([^"'\n]+)["']"""
     r"""|\bimport\(\s*["']([^"'\n]+)["']\s*\)"""
 )
+NAMES = re.compile(r"""\b(?:import|export)\s*(?:\{([^}]*)\}|\*\s*as\s+(\w+))\s*from\s*["']([^"'\n]+)["']""")
+EXPORT = re.compile(r"^export (?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
+OTHERS_CLASSES = ("u-", "hljs-")
+"""The beginnings of classes that uPlot and highlight.js give to elements."""
 COLOUR = re.compile(
     r"#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3,4})\b(?![-\w])|\b(?:rgb|hsl|lab|lch|oklch|hwb)a?\(", re.IGNORECASE
 )
@@ -66,6 +76,59 @@ def test_every_import_exists() -> None:
         for file in SCRIPTS
         for name in imports_of(file)
         if not (STATIC / name).is_file() and name not in known
+    ]
+    assert wrong == []
+
+
+def names_of(file: Path) -> Iterator[tuple[Path, set[str]]]:
+    """Yield the own modules that a module imports, with the names; for `import()`, all words of the module."""
+    code = code_of(file)
+    for names, whole, module in NAMES.findall(code):
+        found = (
+            re.findall(rf"\b{whole}\.(\w+)", code) if whole else [name.split(" as ")[0] for name in names.split(",")]
+        )
+        yield own_module(file, module), {name.strip() for name in found}
+    for module, name in re.findall(r"""\bimport\("([^"]+)"\)\.(\w+)""", file.read_text(encoding="utf-8")):  # types
+        yield own_module(file, module), {name}
+    for module in re.findall(r"""\bimport\(\s*["']([^"'\n]+)["']\s*\)""", code):
+        yield own_module(file, module), set(re.findall(r"\w+", code))
+
+
+def own_module(file: Path, name: str) -> Path:
+    """Return the file of an import. The modules of the widget name those of the page `runbridge/…`."""
+    return STATIC / name.removeprefix("runbridge/") if name.startswith("runbridge/") else (file.parent / name).resolve()
+
+
+def test_every_export_is_used_by_another_module_or_tested() -> None:
+    """An export that only tests use is used in its own module too; otherwise the page does not need it."""
+    used: dict[Path, set[str]] = {file: set() for file in SCRIPTS}
+    for file in [*SCRIPTS, *WIDGET_SCRIPTS]:
+        for module, names in names_of(file):
+            used.setdefault(module, set()).update(names)
+    for file in SCRIPTS:
+        for other in re.findall(r'^export \* from "([^"]+)"', code_of(file), re.MULTILINE):
+            used[own_module(file, other)] |= used[file]
+    tests = [file.read_text(encoding="utf-8") for file in HERE.rglob("*") if file.suffix in (".js", ".py")]
+    wrong = []
+    for file in SCRIPTS:
+        code = code_of(file)
+        tested = set(re.findall(r"\w+", " ".join(test for test in tests if name_of(file) in test)))
+        for name in set(EXPORT.findall(code)) - used[file]:
+            if name not in tested or len(re.findall(rf"\b{name}\b", code)) == 1:
+                wrong.append(f"{name_of(file)}: {name}")
+    assert sorted(wrong) == []
+
+
+def test_every_class_of_a_style_sheet_is_given_to_an_element() -> None:
+    code = "".join(file.read_text(encoding="utf-8") for file in [*SCRIPTS, *WIDGET_SCRIPTS, SERVED])
+    words = set(re.findall(r"[\w-]+", code))
+    starts = (*OTHERS_CLASSES, *set(re.findall(r"([a-z][\w-]*-)\$\{", code)))
+    wrong = [
+        f"{file.name}: {name}"
+        for file in [*STYLES, *sorted(WIDGET.glob("*.css"))]
+        for selectors in re.findall(r"([^{}]+)\{", code_of(file))
+        for name in re.findall(r"\.([a-z][\w-]*)", selectors, re.IGNORECASE)
+        if name not in words and not name.startswith(starts)
     ]
     assert wrong == []
 

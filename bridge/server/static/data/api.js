@@ -1,9 +1,10 @@
 /** One function for each endpoint that reads runs. All throw `ApiError`. `signal` aborts a request. */
 
 import { readFrame } from "../lib/frame.js";
+import { printList } from "../lib/state.js";
 import { encoded, getFrame, getJson, numberOf, sendJson } from "./http.js";
 import { seriesOf, tailsOf } from "./series.js";
-import { groupsOf, listed, tableOf } from "./table.js";
+import { tableOf } from "./table.js";
 
 export * from "./edits.js";
 export * from "./files.js";
@@ -50,7 +51,7 @@ export const getExperiment = (id, { signal } = {}) => getJson(idPath(id), {}, si
  */
 export async function getTable(id, { cols, ids, signal, ...asked } = {}) {
   const chosen = ids && (ids.join(",") || "-");
-  return tableOf(await getFrame(`${idPath(id)}/table`, { ...asked, cols: cols && listed(cols), ids: chosen }, signal));
+  return tableOf(await getFrame(`${idPath(id)}/table`, { ...asked, cols: cols && printList(cols), ids: chosen }, signal));
 }
 
 /**
@@ -79,16 +80,6 @@ export async function getMatch(id, { signal, ...asked } = {}) {
  * @returns {Promise<{keys: Key[], next: string | null}>}
  */
 export const getKeys = (id, { signal, ...asked } = {}) => getJson(`${idPath(id)}/keys`, asked, signal);
-
-/**
- * Return groups of runs with the same values in the columns `by`, and the spread of the columns `of` in each.
- * @param {string} id
- * @param {{q?: string, by: string[], of?: string[], limit?: number} & Options} asked
- */
-export async function getGroups(id, { by, of = [], signal, ...asked }) {
-  const parameters = { ...asked, by: listed(by), of: listed(of) };
-  return groupsOf(await getFrame(`${idPath(id)}/groups`, parameters, signal), by, of);
-}
 
 /**
  * Check a filter. `error` is null, or the first mistake with its place in the text.

@@ -121,7 +121,7 @@ export const getSource = (run, { signal } = {}) => getJson(`${runPath(run)}/sour
  * @param {string} path
  * @param {{download?: boolean}} [options]
  */
-export const sourceUrl = (run, path, { download } = {}) => address(`${runPath(run)}/source`, { path, download });
+const sourceUrl = (run, path, { download } = {}) => address(`${runPath(run)}/source`, { path, download });
 
 /**
  * @param {string} run

@@ -1,4 +1,4 @@
-/** Tables of runs, as the endpoints `/table`, `/match` and `/groups` send them. */
+/** Tables of runs, as the endpoint `/table` sends them. */
 
 /** @typedef {import("../lib/frame.js").Frame} Frame */
 
@@ -36,20 +36,16 @@ export function tableOf(frame) {
     total: head.total,
     offset: head.offset,
     cursor: head.cursor,
-    columns: columnsOf(frame, (name) => !name.startsWith("#")),
+    columns: columnsOf(frame),
   };
 }
 
-/**
- * @param {Frame} frame
- * @param {(name: string) => boolean} wanted
- * @returns {Record<string, TableColumn>}
- */
-function columnsOf({ head, columns, words }, wanted) {
+/** @param {Frame} frame @returns {Record<string, TableColumn>} */
+function columnsOf({ head, columns, words }) {
   /** @type {Record<string, TableColumn>} */
   const found = Object.create(null);
   for (const { name } of head.columns) {
-    if (!wanted(name) || name.endsWith("#present")) continue;
+    if (name.startsWith("#") || name.endsWith("#present")) continue;
     found[name] = {
       name,
       kind: words[name] ? "text" : "number",
@@ -60,35 +56,3 @@ function columnsOf({ head, columns, words }, wanted) {
   }
   return found;
 }
-
-/**
- * A summary of a column over the runs of each group, one value for each group. NaN if there is none.
- * @typedef {Record<"count" | "mean" | "deviation" | "minimum" | "maximum" | "median", Float64Array>} Spread
- */
-
-const SPREAD = /** @type {const} */ (["count", "mean", "deviation", "minimum", "maximum", "median"]);
-
-/**
- * @param {Frame} frame
- * @param {string[]} by
- * @param {string[]} of
- * @returns {{runs: Uint32Array, ids: string[][], by: Record<string, TableColumn>, of: Record<string, Spread>}}
- */
-export function groupsOf(frame, by, of) {
-  const { head, columns } = frame;
-  /** @type {Record<string, Spread>} */
-  const spreads = Object.create(null);
-  for (const name of of) {
-    const one = /** @type {Spread} */ ({});
-    for (const part of SPREAD) one[part] = /** @type {Float64Array} */ (columns[`${name}#${part}`]);
-    spreads[name] = one;
-  }
-  const runs = /** @type {Uint32Array} */ (columns["#runs"]);
-  return { runs, ids: head.ids, by: columnsOf(frame, (name) => by.includes(name)), of: spreads };
-}
-
-/**
- * Return a list of names as one parameter. A comma in a name gets a backslash.
- * @param {string[]} names
- */
-export const listed = (names) => names.map((name) => name.replace(/[\\,]/g, "\\$&")).join(",");

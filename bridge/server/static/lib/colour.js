@@ -7,7 +7,7 @@ const DARK = "#2687be #db7626 #26ad88 #d48db4 #eaad26 #6fbfec #835eab #9d6f66 #3
 /** @type {readonly (readonly number[])[]} */
 const DASHES = [[], [6, 3], [2, 3]];
 
-export const HUES = LIGHT.length;
+const HUES = LIGHT.length;
 
 /**
  * Return the colour and the dash pattern of a run, which never change.

@@ -9,8 +9,7 @@ const ENTITIES = { metrics: "metric", params: "param", tags: "tag", properties: 
 /** @type {Record<Entity, string>} */
 const PREFIXES = { metric: "metrics", param: "params", tag: "tags", property: "properties", attribute: "" };
 /** @type {readonly string[]} */
-export const STATISTICS = ["last", "first", "min", "max", "count", "step"];
-const NUMBERS = ["number", "start_time", "end_time", "deletion_time", "duration", "created"];
+const STATISTICS = ["last", "first", "min", "max", "count", "step"];
 
 /** Return the parts of a column's name. Names without a known prefix are attributes. @param {string} name @returns {ColumnParts} */
 export function columnParts(name) {
@@ -31,10 +30,4 @@ export function columnName({ entity, key, statistic = "last" }) {
   // A key may itself end like a statistic. Then the statistic is always written.
   const ambiguous = columnParts(name).key !== key;
   return statistic === "last" && !ambiguous ? name : `${name}:${statistic}`;
-}
-
-/** Whether the values of a column are numbers. @param {string} name */
-export function isNumber(name) {
-  const { entity, key } = columnParts(name);
-  return entity === "metric" || (entity === "attribute" && NUMBERS.includes(key));
 }

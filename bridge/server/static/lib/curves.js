@@ -20,7 +20,7 @@ const share = (a, b, otherwise = 0) => (b > 0 ? a / b : otherwise);
  * @param {Counts[]} tables
  * @returns {Counts}
  */
-export function summed(tables) {
+function summed(tables) {
   const rows = Math.min(...tables.map((table) => table.length));
   return Array.from({ length: Number.isFinite(rows) ? rows : 0 }, (_, row) =>
     [0, 1, 2, 3].map((cell) => tables.reduce((sum, table) => sum + (table[row][cell] ?? 0), 0)),

@@ -37,7 +37,7 @@ export function chartKinds(metric) {
 }
 
 /** The section of a key: the part before its first `/`. @param {string} key */
-export const sectionOf = (key) => (key.indexOf("/") > 0 ? key.slice(0, key.indexOf("/")) : "");
+const sectionOf = (key) => (key.indexOf("/") > 0 ? key.slice(0, key.indexOf("/")) : "");
 
 /**
  * The metrics by section, in the order in which they were first logged; keys without a section come first.

@@ -24,7 +24,7 @@ const continues = (byte) => (byte & 0xc0) === 0x80;
  * @param {Uint8Array} bytes
  * @param {number} from
  */
-export function characterAt(bytes, from) {
+function characterAt(bytes, from) {
   let at = from;
   while (at < bytes.length && at < from + 4 && continues(bytes[at])) at++;
   return at;

@@ -6,7 +6,7 @@
  */
 
 /** The names of the classes; a class without a name has its index. @param {ConfusionMatrix} one */
-export const namesOf = ({ classes, matrix }) => matrix.map((_, at) => String(classes[at] ?? at));
+const namesOf = ({ classes, matrix }) => matrix.map((_, at) => String(classes[at] ?? at));
 
 /**
  * The cells as they are shown: counts, or shares of the row or the column. A share of nothing is 0.
@@ -21,7 +21,7 @@ export function cellsOf(rows, mode) {
 }
 
 /** The share of cases that are right; NaN without cases. @param {number[][]} rows */
-export function rightOf(rows) {
+function rightOf(rows) {
   const all = rows.flat().reduce((sum, cell) => sum + cell, 0);
   return rows.reduce((sum, row, at) => sum + row[at], 0) / all;
 }

@@ -14,7 +14,7 @@ export const TITLES = /** @type {Record<string, string>} */ ({
   name: "Name", status: "Status", start_time: "Created", end_time: "Ended", duration: "Duration", user: "User",
   run_id: "Id", number: "Number", parent_id: "Parent", description: "Note", type: "Type", lifecycle_stage: "Stage",
 });
-export const WIDTHS = /** @type {Record<string, number>} */ ({ name: 196, status: 104, start_time: 84, end_time: 84, duration: 96 });
+const WIDTHS = /** @type {Record<string, number>} */ ({ name: 196, status: 104, start_time: 84, end_time: 84, duration: 96 });
 const TIMES = new Set(["start_time", "end_time", "deletion_time"]);
 
 /**
@@ -148,7 +148,7 @@ function statusCounts(runs, rows) {
  * @param {number} now
  * @returns {Cell}
  */
-export function statusCell(runs, row, now) {
+function statusCell(runs, row, now) {
   const status = runs.text("status", row) || "";
   const { sign, kind } = statusSign(status);
   const started = runs.number("start_time", row);

@@ -20,7 +20,7 @@
  */
 
 const LISTS = /** @type {const} */ (["order", "big", "pin", "shut", "open"]);
-export const PINNED = "Pinned";
+const PINNED = "Pinned";
 const PLAIN = "Metrics";
 const LAST = ["Texts", "Tables", "Images and others", "system"];
 const MANY_CHARTS = 60;

@@ -72,7 +72,7 @@ function Row({ one, now, shell }) {
 }
 
 /** Return a line of Markdown without its marks. @param {string} line */
-export const plainLine = (line) =>
+const plainLine = (line) =>
   line
     .replace(/^\s*(#+|>|[-*+])\s+/, "")
     .replace(/\[\[([^\]]+)\]\]/g, "$1")

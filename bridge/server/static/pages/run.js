@@ -41,7 +41,7 @@ const TABS = /** @type {[string, string, (props: any) => any][]} */ ([
 ]);
 
 /** The present time, which is another one each second while a run is open. @param {boolean} ticking */
-export function useNow(ticking) {
+function useNow(ticking) {
   const [now, setNow] = useState(Date.now());
   useEffect(() => {
     if (!ticking) return undefined;

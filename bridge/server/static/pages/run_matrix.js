@@ -22,7 +22,7 @@ export async function lastMatrix(run, key) {
 }
 
 /** @param {any} data @returns {import("../lib/matrices.js").ConfusionMatrix} */
-export const matrixOf = (data) => ({ classes: data.class_labels ?? [], matrix: data.matrix ?? [] });
+const matrixOf = (data) => ({ classes: data.class_labels ?? [], matrix: data.matrix ?? [] });
 
 /** The key of the address with what is subtracted: `first` or `before` for a step of the run, or a run id. */
 export const MINUS = "minus";

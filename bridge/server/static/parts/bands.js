@@ -24,7 +24,7 @@ export function shownWord(word) {
  * @param {Word[]} words
  * @returns {Band[]}
  */
-export function bandsOf(x, words) {
+function bandsOf(x, words) {
   /** @type {Band[]} */
   const found = [];
   words.forEach((word, at) => {

@@ -45,7 +45,7 @@ const fileName = (name) => name.replace(/[^\p{L}\p{N}._-]+/gu, "-").slice(0, 80)
  * @param {string} text
  * @param {string} type
  */
-export function saveText(name, text, type) {
+function saveText(name, text, type) {
   const url = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
   const link = document.createElement("a");
   link.href = url;

@@ -16,7 +16,7 @@ import { Icon } from "./icon.js";
  * @param {number} depth
  * @returns {{ entry: Entry, depth: number }[]}
  */
-export function visible(folders, open, folder = "", depth = 0) {
+function visible(folders, open, folder = "", depth = 0) {
   return (folders.get(folder) ?? []).flatMap((entry) => [
     { entry, depth },
     ...(entry.folder && open.has(entry.path) ? visible(folders, open, entry.path, depth + 1) : []),

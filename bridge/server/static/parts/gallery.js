@@ -9,13 +9,13 @@ import { number, plural } from "../lib/format.js";
 /** @typedef {{ key: string, description: string | null, shots: Shot[] }} Album The shots are in the order of their steps. */
 
 /** The place of the last shot at or before a step; 0 if all are later. @param {Shot[]} shots @param {number} step */
-export function shotAt(shots, step) {
+function shotAt(shots, step) {
   const later = shots.findIndex((shot) => shot.step > step);
   return later < 0 ? shots.length - 1 : Math.max(0, later - 1);
 }
 
 /** The steps of all shots in ascending order. @param {Album[]} albums */
-export const stepsOf = (albums) =>
+const stepsOf = (albums) =>
   [...new Set(albums.flatMap((album) => album.shots.map((shot) => shot.step)))].sort((a, b) => a - b);
 
 /** The number of shots of a strip that are shown at first. */
@@ -149,7 +149,7 @@ function Strip({ album, onLarge }) {
 }
 
 /** @param {{ shot: Shot, onOpen: () => void }} props */
-export function Picture({ shot, onOpen }) {
+function Picture({ shot, onOpen }) {
   const [missing, setMissing] = useState("");
   if (missing === shot.url)
     return html`<p class="shot missing soft">The file ${shot.path} cannot be shown as an image.</p>`;
@@ -165,7 +165,7 @@ export function Picture({ shot, onOpen }) {
 }
 
 /** @param {{ album: Album, at: number, onAt: (at: number) => void, onClose: () => void }} props */
-export function Large({ album, at, onAt, onClose }) {
+function Large({ album, at, onAt, onClose }) {
   const [real, setReal] = useState(false);
   const shot = album.shots[at];
   const last = album.shots.length - 1;

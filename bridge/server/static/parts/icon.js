@@ -40,8 +40,6 @@ const PATHS = {
   wrap: "M2.5 4h11M2.5 8h8a2.2 2.2 0 0 1 0 4.5H7M8.7 10.7 7 12.5l1.7 1.7M2.5 12.5h2",
 }; // prettier-ignore
 
-export const ICONS = Object.keys(PATHS);
-
 /** An icon in the colour of the text beside it. It has no meaning of its own for screen readers. @param {{ name: string }} props */
 export const Icon = ({ name }) =>
   html`<svg class="icon" viewBox="0 0 16 16" aria-hidden="true"><path d=${PATHS[name] ?? ""} /></svg>`;

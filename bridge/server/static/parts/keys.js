@@ -23,7 +23,7 @@ const TYPING = "input:not([type=checkbox],[type=radio],[type=range],[type=button
 const PRESSED = "button, a[href], summary, [role=menuitem], [role=option], [role=tab]";
 
 /** Return the name of the pressed key: `x`, `?`, `Shift+ArrowDown`, `Ctrl+k`. @param {KeyboardEvent} event */
-export function keyName(event) {
+function keyName(event) {
   const printable = event.key.length === 1;
   const control = event.ctrlKey || event.metaKey ? "Ctrl+" : "";
   const shift = event.shiftKey && !printable ? "Shift+" : "";

@@ -39,7 +39,7 @@ import { panOrZoom, placeTip, tipRows } from "./lines_hover.js";
  * @param {"ema" | "gauss" | "mean"} kind
  * @returns {Float64Array | null}
  */
-export function smoothedOf(line, amount, kind) {
+function smoothedOf(line, amount, kind) {
   if (!amount || line.n < 3) return null;
   const wanted = `${amount} ${kind} ${line.n}`;
   line.smoothed = line.smoothed || new Map();

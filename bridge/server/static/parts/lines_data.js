@@ -104,7 +104,7 @@ export function toLine(sampled, look) {
  * @param {ArrayLike<number>} xs
  * @param {ArrayLike<number>} ys
  */
-export function addPoints(line, xs, ys) {
+function addPoints(line, xs, ys) {
   for (let at = 0; at < xs.length; at++) {
     const end = line.n - 1;
     const x = xs[at];

@@ -17,8 +17,8 @@ import { aligned, LONGEST, pieces } from "../lib/log_lines.js";
  */
 
 /** The bytes of a read, and the greatest number of rows. */
-export const CHUNK = 65536;
-export const MOST = 2000;
+const CHUNK = 65536;
+const MOST = 2000;
 
 /** The rows that one read adds at most, so that those that are seen stay in the window. */
 const ADDED = MOST / 2;

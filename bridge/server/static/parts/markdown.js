@@ -42,7 +42,7 @@ function load() {
 }
 
 /** `[[name]]` becomes a link, if the page knows an address for the name. @param {string} text @param {((name: string) => string | null) | undefined} linkOf */
-export function withLinks(text, linkOf) {
+function withLinks(text, linkOf) {
   if (!linkOf) return text;
   return text.replace(/\[\[([^[\]\n]{1,250})\]\]/g, (whole, /** @type {string} */ name) => {
     const address = linkOf(name.trim());

@@ -20,7 +20,7 @@ import { SearchList } from "./search_list.js";
  * @param {any} [props.none]
  * @param {() => void} [props.onClose]
  */
-export function PickList({ label, items, chosen, onPick, foot, none, onClose }) {
+function PickList({ label, items, chosen, onPick, foot, none, onClose }) {
   const [text, setText] = useState("");
   const found = useMemo(() => find(items, text, (item) => item.text), [items, text]);
   const rows = useMemo(

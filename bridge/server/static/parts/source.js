@@ -15,7 +15,7 @@ const LONGEST = 300_000;
 const LINES = 5000;
 
 /** @param {string} path */
-export function languageOf(path) {
+function languageOf(path) {
   const name = path.slice(path.lastIndexOf("/") + 1).toLowerCase();
   if (name === "dockerfile") return "dockerfile";
   if (name === "makefile") return "makefile";

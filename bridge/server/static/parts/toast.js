@@ -25,15 +25,6 @@ export function toast(text, { undo, kind = "done" } = {}) {
   setTimeout(() => drop(id), undo || kind === "problem" ? LONG_MS : SHORT_MS);
 }
 
-/** Undo what the last message reports. Return whether there was something to undo. */
-export function undoLast() {
-  const last = messages.value.findLast((message) => message.undo);
-  if (!last) return false;
-  drop(last.id);
-  last.undo?.();
-  return true;
-}
-
 /** The messages. The frame of the page shows them. */
 export const Toasts = () =>
   html`<div class="toasts" role="status" aria-label="Messages">

@@ -11,7 +11,7 @@ import { Plot } from "./plot.js";
 /** @typedef {{ [column: string]: Word[] }} Columns */
 
 /** Whether each value of a column is a number or missing, and at least one is a number. @param {Word[]} values */
-export function isNumeric(values) {
+function isNumeric(values) {
   return (
     values.some((value) => typeof value === "number") &&
     values.every((value) => value === null || typeof value === "number")
@@ -19,7 +19,7 @@ export function isNumeric(values) {
 }
 
 /** Whether the numbers never fall, or never rise. @param {Word[]} values */
-export function isMonotonic(values) {
+function isMonotonic(values) {
   const numbers = /** @type {number[]} */ (values.filter((value) => typeof value === "number"));
   return (
     numbers.every((value, at) => !at || value >= numbers[at - 1]) ||
@@ -32,7 +32,7 @@ export function isMonotonic(values) {
  * @param {Columns} columns
  * @returns {{ x: string, y: string, colour: string, as: "line" | "points" } | null}
  */
-export function chartOf(columns) {
+function chartOf(columns) {
   const numeric = Object.keys(columns).filter((name) => isNumeric(columns[name]));
   if (!numeric.length || (columns[numeric[0]]?.length ?? 0) < 2) return null;
   const [x, y] = numeric.length > 1 ? numeric : ["", numeric[0]];
