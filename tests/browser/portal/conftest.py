@@ -15,7 +15,8 @@ from bridge.server import bundle, vendor
 expect.set_options(timeout=PATIENCE_SECONDS * 1000)  # as long as the pages of the contexts wait
 
 
-def join_modules() -> None:
+@pytest.fixture(scope="session", autouse=True)
+def joined_modules() -> None:
     """Join the page's modules again if one was changed, so that the tests see what users get."""
     if bundle.read() is None:
         with suppress(bundle.CannotBundle):  # the page works without it, too
@@ -27,7 +28,6 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace
     """A workspace with runs of every kind, and their ids by name; see `portal_site.fill`. Do not change its runs."""
     if not vendor.is_fetched():
         pytest.skip(f"The page's JavaScript packages are missing: run `{vendor.COMMAND}`.")
-    join_modules()
     folder = tmp_path_factory.mktemp("portal")
     workspace = Workspace.create("demo", path=folder / "demo")
     ids = fill(workspace, folder)

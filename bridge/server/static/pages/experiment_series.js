@@ -32,6 +32,7 @@ import { addInRange, toLine } from "../parts/lines_data.js";
 const KEYS_AT_ONCE = 8;
 const REQUESTS_AT_ONCE = 2;
 const LATEST_MS = 3000;
+const IDLE_MS = 1000;
 const MOST_KEPT = 400;
 /** The greatest number of runs in the lines of groups, of each group about the same number. */
 export const GROUPED_RUNS = 1000;
@@ -161,7 +162,8 @@ export class ChartSeries {
         store.have.set(sampled.run, toLine(sampled, look));
       }
       for (const key of keys) if (this.store(key).view === id) this.publish(key, true);
-      requestAnimationFrame(() => setTimeout(() => (this.drawn.value = true)));
+      // The charts are drawn before the browser is idle.
+      requestIdleCallback(() => (this.drawn.value = true), { timeout: IDLE_MS });
     } catch (error) {
       for (const key of keys) this.store(key).shown.value = { ...this.store(key).shown.peek(), error, loaded: true };
     }
