@@ -6,6 +6,7 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { RUN_TABS } from "./lib/route.js";
 import { changeTheme, openShort, route, shell, state, theme } from "./navigation.js";
+import { copyLink } from "./parts/clipboard.js";
 import { Header } from "./parts/header.js";
 import { useKeys } from "./parts/keys.js";
 import { Late } from "./parts/late.js";
@@ -96,6 +97,7 @@ function App() {
     {
       "Ctrl+k": ["Go anywhere, do anything", openPalette],
       "?": ["All keys", () => (sheet.value = "keys")],
+      u: ["Copy the link to what is shown", () => void copyLink()],
       d: ["Theme: light, dark, the system's", changeTheme],
       "g h": ["Go to the experiments", () => shell.go(shell.href({ page: "home" }))],
       "g e": ["Go to an experiment", openPalette],

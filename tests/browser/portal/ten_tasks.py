@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "mlflow" / "harness"), str(ROOT)]
@@ -88,6 +88,7 @@ class Task:
     """A task, and how a person does it on both pages. `theirs` is None if MLflow's UI has no answer.
 
     `ours_before` and `theirs_before` lead to the page where the task begins. Their clicks are not counted.
+    `ours_link` and `theirs_link` are what the copied link must show in another browser.
     """
 
     name: str
@@ -97,6 +98,8 @@ class Task:
     theirs: Step | None
     ours_before: Step | None = None
     theirs_before: Step | None = None
+    ours_link: Step | None = None
+    theirs_link: Step | None = None
 
 
 # Our page
@@ -160,9 +163,19 @@ def our_numbers(hand: Hand) -> None:
     assert rows == int(hand.ids["runs"]), rows
 
 
+def our_column(hand: Hand) -> None:
+    hand.page.goto(f"{hand.home}experiments/{hand.ids['experiment']}?cols=name,user,metrics.val/loss")
+    our_shared(hand)
+
+
 def our_share(hand: Hand) -> None:
     hand.press("u")
     hand.sees(hand.page.get_by_role("status", name="Messages").get_by_text("link is copied"))
+
+
+def our_shared(hand: Hand) -> None:
+    hand.sees(our_row(hand, "broken-script"))
+    hand.sees(hand.page.get_by_role("columnheader", name="User"))
 
 
 def our_cleaning(hand: Hand) -> None:
@@ -280,8 +293,26 @@ def their_numbers(hand: Hand) -> None:
     download.value.path()
 
 
+def their_column(hand: Hand) -> None:
+    hand.click(hand.page.get_by_role("button", name="Columns"))
+    hand.click(hand.page.get_by_text("User", exact=True).last)
+    hand.press("Escape")
+    their_shared(hand)
+
+
 def their_share(hand: Hand) -> None:
-    hand.press("Control+l", "Control+c")  # the address has the order; there is no button
+    hand.click(hand.page.get_by_role("button", name="Views"))  # the address itself contains no columns
+    hand.click(hand.page.get_by_role("menuitem", name="Save as new view"))
+    dialog = hand.page.get_by_role("dialog").last
+    hand.click(dialog.get_by_role("textbox"))
+    hand.type("a")
+    hand.click(dialog.get_by_role("button", name="Save"))
+    hand.click(dialog.get_by_role("button", name="Copy"))
+
+
+def their_shared(hand: Hand) -> None:
+    hand.sees(their_link(hand, "broken-script"))
+    hand.sees(hand.page.get_by_role("columnheader", name="User"))
 
 
 def their_cleaning(hand: Hand) -> None:
@@ -339,7 +370,17 @@ TASKS = (
     ),
     Task("images", "Compare five runs' images", "five images side by side", our_images, their_images),
     Task("pandas", "Get the numbers into pandas", "a CSV file with all runs", our_numbers, their_numbers),
-    Task("share", "Share what I see", "a link in the clipboard", our_share, their_share),
+    Task(
+        "share",
+        "Share what I see",
+        "a link that shows the same columns in another browser",
+        our_share,
+        their_share,
+        our_column,
+        their_column,
+        our_shared,
+        their_shared,
+    ),
     Task("source", "Find the source of a run", "the script is visible; MLflow's UI does not have it", our_source, None),
     Task("clean", f"Clean up {FAILED} failed runs", "with a filter on a param", our_cleaning, their_cleaning),
 )
@@ -358,7 +399,20 @@ class Result:
         return f"{self.clicks} | {self.keys} | {self.seconds:.1f}" if not self.problem else "not measured | | "
 
 
-def done(hand: Hand, before: Step, step: Step, picture: Path) -> Result:
+def opened_link(hand: Hand, sees: Step) -> None:
+    """Open the copied link in another browser, and fail unless it shows the same."""
+    here = hand.page.context
+    assert here.browser
+    other = here.browser.new_context()
+    other.add_cookies(cast(Any, here.cookies()))
+    other.add_init_script(f"if (location.protocol === 'http:') {{ {REMEMBERED} }}")
+    page = other.new_page()
+    page.goto(hand.page.evaluate("() => navigator.clipboard.readText()"))
+    sees(Hand(page, hand.home, hand.ids, hand.workspace))
+    other.close()
+
+
+def done(hand: Hand, before: Step, step: Step, link: Step | None, picture: Path) -> Result:
     """Do a task, and store a picture of its answer."""
     try:
         before(hand)
@@ -366,6 +420,8 @@ def done(hand: Hand, before: Step, step: Step, picture: Path) -> Result:
         hand.begin()
         step(hand)
         result = Result(hand.clicks, hand.keys, time.monotonic() - hand.started)
+        if link:
+            opened_link(hand, link)
     except Exception as error:  # the table then shows that the task has no result
         result = Result(hand.clicks, hand.keys, time.monotonic() - hand.started, str(error).splitlines()[0])
     hand.page.wait_for_timeout(300)
@@ -410,14 +466,16 @@ def measure(hands: list[Hand], folder: Path, names: list[str]) -> list[tuple[Tas
     for task in TASKS:
         if names and task.name not in names:
             continue
-        ours = done(hands[0], both(our_runs, task.ours_before), task.ours, folder / f"{task.name}-ours.png")
+        ours = done(
+            hands[0], both(our_runs, task.ours_before), task.ours, task.ours_link, folder / f"{task.name}-ours.png"
+        )
         if task.name == "clean":
             hands[0].page.get_by_role("button", name="Undo").click()
             expect(hands[0].page.get_by_role("status").filter(has_text=re.compile(rf"^{FAILED} of"))).to_be_visible()
         theirs = None
         if task.theirs:
             before = both(their_runs, task.theirs_before)
-            theirs = done(hands[1], before, task.theirs, folder / f"{task.name}-theirs.png")
+            theirs = done(hands[1], before, task.theirs, task.theirs_link, folder / f"{task.name}-theirs.png")
         print(task.title, ours, ours.problem, theirs, theirs.problem if theirs else "", sep="  ", flush=True)
         results.append((task, ours, theirs))
     return results

@@ -6,9 +6,9 @@ import { address, encoded } from "../data/http.js";
 import { count } from "../lib/format.js";
 import { Bars } from "../parts/bars.js";
 import { Chart, summaryOf } from "../parts/chart.js";
+import { copyLink } from "../parts/clipboard.js";
 import { rangeOf } from "../parts/lines_extent.js";
 import { Lines } from "../parts/lines.js";
-import { toast } from "../parts/toast.js";
 import { OtherKind } from "./experiment_kinds.js";
 import { GROUPED_RUNS } from "./experiment_series.js";
 
@@ -125,10 +125,6 @@ function menuOf(spec, context, plot, lines, bars) {
   const exact = lines.length === 1 && !state.group.length;
   /** @param {(files: typeof import("../parts/chart_export.js")) => void} write */
   const file = (write) => import("../parts/chart_export.js").then(write);
-  const copy = async () => {
-    await navigator.clipboard.writeText(new URL(context.link(key), location.href).href);
-    toast("Link copied");
-  };
   return [
     { label: "Large view", hint: "Enter", run: () => context.onLarge(key) },
     { label: "Double width", checked: context.isBig(key), run: () => context.onChange(key, "big") },
@@ -141,6 +137,6 @@ function menuOf(spec, context, plot, lines, bars) {
     { label: "Download CSV of what is seen", run: () => file(({ saveCsv }) => saveCsv(key, lines, range(), state.x)) },
     ...(exact ? [{ label: "Download all points as CSV", href: address(`/points/${encodeURIComponent(lines[0].id)}/${encoded(key)}`, { format: "csv" }) }] : []),
     "line",
-    { label: "Copy link", run: copy },
+    { label: "Copy link", run: () => copyLink(context.link(key)) },
   ];
 }

@@ -152,10 +152,7 @@ function headerOf({ run, id, shell, editing, setEditing, data }) {
       href=${shell.href({ page: "experiment", id: run.experiment.id }, { show: { kind: "ids", ids: [run.id] } })}
       >In experiment</a
     >
-    <a class="button quiet small" href=${shell.href({ page: "compare" }, { runs: [run.id] })}>Compare</a>
-    <button class="button quiet small icon" aria-label="Copy link" title="Copy link" onClick=${copyLink}>
-      <${Icon} name="link" />
-    </button>`;
+    <a class="button quiet small" href=${shell.href({ page: "compare" }, { runs: [run.id] })}>Compare</a>`;
   return {
     title: name,
     heading: editing === "name" ? html`<${NameField} name=${name} onDone=${save} />` : undefined,
@@ -191,13 +188,4 @@ function NameField({ name, onDone }) {
       if (event.key === "Escape") (event.stopPropagation(), onDone(name));
     }}
   />`;
-}
-
-async function copyLink() {
-  try {
-    await navigator.clipboard.writeText(location.href);
-    toast("The link was copied.");
-  } catch {
-    toast(`Cannot reach the clipboard. The link is ${location.href}`, { kind: "problem" });
-  }
 }

@@ -6,6 +6,7 @@ import { decoded } from "../lib/kinds.js";
 import { csvOf, save, savePng, svgOf } from "../parts/chart_export.js";
 import { rangeOf } from "../parts/lines_extent.js";
 import { sentence } from "../parts/problem.js";
+import { copyLink } from "../parts/clipboard.js";
 import { toast } from "../parts/toast.js";
 
 /** @typedef {import("../lib/kinds.js").Metric} Metric */
@@ -31,7 +32,7 @@ export function menuOf({ metric, kind, run, shell, state, card, onLarge }) {
     "line",
     ...(kind === "line" ? lineItems(metric, run, state, card) : []),
     ...(kind === "table" ? [{ label: "Download CSV", run: () => saveTable(run.id, key) }] : []),
-    { label: "Copy link", run: () => copy(new URL(link, location.href).href) },
+    { label: "Copy link", run: () => copyLink(link) },
   ];
 }
 
@@ -67,15 +68,5 @@ async function saveTable(run, key) {
     save(`${key}.csv`, new Blob([text], { type: "text/csv" }));
   } catch (error) {
     toast(sentence(error), { kind: "problem" });
-  }
-}
-
-/** @param {string} link */
-async function copy(link) {
-  try {
-    await navigator.clipboard.writeText(link);
-    toast("The link was copied.");
-  } catch {
-    toast(`Cannot reach the clipboard. The link is ${link}`, { kind: "problem" });
   }
 }

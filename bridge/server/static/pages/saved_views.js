@@ -5,8 +5,8 @@ import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import * as api from "../data/api.js";
 import { parse, print } from "../lib/state.js";
+import { copyLink } from "../parts/clipboard.js";
 import { sentence } from "../parts/problem.js";
-import { useKeys } from "../parts/keys.js";
 import { toast } from "../parts/toast.js";
 import { ViewsMenu } from "../parts/views_menu.js";
 
@@ -86,12 +86,7 @@ export function SavedViews({ experiment, state, shell, class: button }) {
   };
   /** @param {Stored} view */
   const hrefOf = (view) => shell.href({ page: "experiment", id: experiment }, { ...parse(view.state), view: view.name });
-  const copy = async () => {
-    await navigator.clipboard.writeText(location.href);
-    toast("The link is copied.");
-  };
-  useKeys({ u: ["Copy the link to what is shown", () => void copy()] }, "Experiment");
   const isChanged = current !== undefined && printView(state.value) !== printView(parse(current.state));
   return html`<${ViewsMenu} views=${all.map((view) => ({ name: view.name, isShared: view.isShared, href: hrefOf(view) }))}
-    current=${name} isChanged=${isChanged} canShare=${shell.role !== "reader"} onSave=${save} onDelete=${remove} onCopy=${copy} class=${button ?? "button"} />`;
+    current=${name} isChanged=${isChanged} canShare=${shell.role !== "reader"} onSave=${save} onDelete=${remove} onCopy=${() => copyLink()} class=${button ?? "button"} />`;
 }

@@ -5,6 +5,7 @@ import { html } from "htm/preact";
 import * as api from "../data/api.js";
 import { plural } from "../lib/format.js";
 import { ActionBar, DeleteDialog, TagDialog } from "../parts/actions.js";
+import { copy } from "../parts/clipboard.js";
 import { useKeys } from "../parts/keys.js";
 import { sentence } from "../parts/problem.js";
 import { toast } from "../parts/toast.js";
@@ -117,12 +118,6 @@ export function SelectionBar({ ids, cursor = "", nameOf, experiment, isArchived,
 
 /** @param {string[]} ids @param {(id: string) => string} nameOf */
 const described = (ids, nameOf) => (ids.length === 1 ? nameOf(ids[0]) : plural(ids.length, "run"));
-
-/** @param {string} text @param {string} message */
-async function copy(text, message) {
-  await navigator.clipboard.writeText(text);
-  toast(message);
-}
 
 /** Return the lines of Python that read the runs. @param {string[]} ids @param {string} workspace */
 const python = (ids, workspace) => `import bridge

@@ -2,8 +2,8 @@
 
 import { html } from "htm/preact";
 import { exported, FORMATS } from "../lib/export.js";
+import { copy } from "./clipboard.js";
 import { Menu } from "./menu.js";
-import { toast } from "./toast.js";
 
 /** @typedef {import("../lib/export.js").ExportTable} ExportTable */
 /** @typedef {import("../lib/export.js").ExportFormat} ExportFormat */
@@ -19,10 +19,7 @@ export function ExportMenu({ table, name, more = [], class: button = "button" })
   /** @param {ExportFormat} format */
   const save = (format) => saveText(`${fileName(name)}.${FORMATS[format].end}`, exported(table(), format), FORMATS[format].type);
   /** @param {ExportFormat} format */
-  const copy = async (format) => {
-    await navigator.clipboard.writeText(exported(table(), format));
-    toast(`Copied as ${FORMATS[format].label}.`);
-  };
+  const copyAs = (format) => copy(exported(table(), format), `Copied as ${FORMATS[format].label}.`);
   const files = /** @type {ExportFormat[]} */ (["csv", "spreadsheet", "json"]);
   const texts = /** @type {ExportFormat[]} */ (["markdown", "latex"]);
   return html`<${Menu} label="Export" text="Export" icon="download" class=${button} end
@@ -30,7 +27,7 @@ export function ExportMenu({ table, name, more = [], class: button = "button" })
       { title: "Save the shown rows" },
       ...files.map((format) => ({ label: FORMATS[format].label, run: () => save(format) })),
       { title: "Copy the shown rows" },
-      ...texts.map((format) => ({ label: FORMATS[format].label, run: () => copy(format) })),
+      ...texts.map((format) => ({ label: FORMATS[format].label, run: () => copyAs(format) })),
       ...(more.length ? ["line", ...more] : []),
     ]} />`;
 }

@@ -1,6 +1,7 @@
 /** The line above all pages: where one is, the search field, the state of the live stream, theme and keys. */
 
 import { html } from "htm/preact";
+import { copyLink } from "./clipboard.js";
 import { Icon } from "./icon.js";
 
 /** @type {Record<string, string>} */
@@ -40,6 +41,9 @@ export function Header({ shell, theme, onTheme, onSheet }) {
         (crumb) => html`<a class="crumb" href=${crumb.href} title=${crumb.text}><bdi>${crumb.text}</bdi></a><span class="crumb-line" aria-hidden="true">/</span>`,
       )}
       <h1 class="crumb-title" title=${title}><bdi>${heading ?? (title || "…")}</bdi></h1>
+      <button class="button quiet small icon" onClick=${() => copyLink()} aria-label="Copy link" title="Copy the link to what is shown (u)" aria-keyshortcuts="u">
+        <${Icon} name="link" />
+      </button>
     </nav>
     ${beside ? html`<div class="header-beside">${beside}</div>` : null}
     <div class="header-field">
