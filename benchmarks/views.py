@@ -41,6 +41,7 @@ BARE_METRIC = (
 BARE_PARAM = (
     "SELECT run, prefix FROM label WHERE name = (SELECT id FROM name WHERE entity = 0 AND experiment = 0 AND key = ?)"
 )
+BARE_KEYS = "SELECT name, count(*), min(latest_value), max(latest_value) FROM series GROUP BY name"
 CHARTED_RUNS, CHARTED_KEYS = 50, 8
 """The runs and keys whose tails are read."""
 
@@ -79,6 +80,14 @@ def bare(workspace: Workspace, options: Options) -> Callable[[object], None]:
         c.rollback()
 
     return read
+
+
+def bare_keys(workspace: Workspace, options: Options) -> Callable[[object], object]:
+    """Let all runs wait for the index of values, and return a function that reads each series with one statement."""
+    with workspace.stores.open_store.backend.database.write() as connection:
+        connection.execute("INSERT OR IGNORE INTO waiting (run, since) SELECT key, ? FROM run", (now_ms(),))
+    c = options.ending.enter_context(closing(sqlite3.connect(workspace.path / DATABASE)))
+    return lambda _: c.execute(BARE_KEYS).fetchall()
 
 
 def reads(views: RunViews, run_ids: Sequence[str]) -> dict[str, tuple[float, Callable[[object], object]]]:
@@ -122,6 +131,14 @@ def rows(options: Options) -> Iterator[Row]:
     found = measure({name: Case(call) for name, (_, call) in listed.items()}, options.repeats(15))
     for name, (limit, _) in listed.items():
         yield Row("8", name, options.seconds(found[name]) * 1e3, "ms", bar=value_at_most(limit), durability="")
+    cases = {
+        "ours": Case(lambda _: views.list_keys(("0",))),
+        "bare": Case(bare_keys(workspace, options)),
+    }
+    times = measure(cases, options.repeats(15))
+    value, reference = (options.seconds(times[name]) * 1e3 for name in ("ours", "bare"))
+    name = "list_keys: 50 keys, while all runs wait for the index"
+    yield Row("8", name, value, "ms", "bare SQL", reference, bar=at_most(2.5), durability="")
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from bridge.errors import InvalidValue, StoreUnavailable
 from bridge.runs.open_page import OpenPage, PageRecord, find_open_page, records_folder
 from bridge.server import vendor
 from bridge.server.app import PLACE
+from bridge.server.memory import return_large_blocks
 from bridge.server.start import PortalServer
 from bridge.store.workspace_stores import WorkspaceStores
 
@@ -34,6 +35,7 @@ def show(workspace: str | None, port: int | None, browser: bool, read_only: bool
         if browser:
             open_browser(running.address, code, place, wait=True)
         return
+    return_large_blocks()
     server = PortalServer(stores, port, "reader" if read_only else "admin")
     server.session.on_redeemed = lambda: opener(server.address).unlink(missing_ok=True)
     page = OpenPage(server.address, server.session.token, os.getpid(), read_only)

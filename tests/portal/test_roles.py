@@ -114,6 +114,8 @@ def test_a_read_that_takes_too_long_ends_with_a_sentence(
     answer = api.get("/experiments/0/table", **query)
     assert (answer.status, answer.json["error"]["kind"]) == (503, "StoreUnavailable")
     assert "longer than its time limit" in answer.sentence
+    answer = api.post("/series", {"runs": ["r1"], "keys": ["loss"]})
+    assert answer.status == 503, "a chart of very many series ends, too"
     monkeypatch.setattr(serve, "SECONDS", 60.0)
     assert api.get("/experiments/0/table", **query).body == expected.body
 

@@ -17,10 +17,10 @@ from bridge.records.run import RunRecord
 from bridge.records.search import RunQuery
 from bridge.store.backend import Backend
 from bridge.store.one_run import create_run, get_run
-from bridge.store.sql.connection import SEARCH_CACHE_KIB
 from bridge.store.sql.database import CACHE_KIB, Database
 from bridge.store.sql.latest import latest_of
 from bridge.store.sql.sqlite import open_sqlite
+from bridge.store.sql.time_limit import SEARCH_CACHE_KIB, limited_to
 from bridge.testing.backend import BackendTests
 from bridge.testing.machine import check_store
 from bridge.testing.strategies import FLOATS
@@ -89,6 +89,10 @@ def test_only_a_connection_that_searches_has_a_large_page_cache(tmp_path: Path, 
     else:
         getattr(store, search)(RunQuery(("0",)))
     assert cache() == SEARCH_CACHE_KIB
+    store.close()
+    with limited_to(10, cache_kib=1_000):
+        store.views.list_keys(("0",))
+    assert cache() == 1_000, "a server sets another size"
     store.close()
 
 

@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from bridge.errors import BridgeError
 from bridge.records.wire import dump_error
+from bridge.server.memory import after_answer
 from bridge.server.portal.ask import Ask
 from bridge.server.portal.frames import MEDIA_TYPE, Frame
 
@@ -35,7 +36,9 @@ def json_answer(ask: Ask, value: Any, status: int = 200) -> Response:
 
 def frame_answer(frame: Frame) -> Response:
     """Return an answer with a frame."""
-    return Response(frame.to_buffer(), headers=PRIVATE, media_type=MEDIA_TYPE)
+    content = frame.to_buffer()
+    after_answer(len(content))
+    return Response(content, headers=PRIVATE, media_type=MEDIA_TYPE)
 
 
 def error_answer(error: BridgeError) -> Response:

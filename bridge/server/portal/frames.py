@@ -62,7 +62,7 @@ class Frame:
         return bytes(self.to_buffer())
 
     def to_buffer(self) -> memoryview:
-        """Return the frame without a further copy."""
+        """Return the frame without a further copy, and forget its columns, so that their memory can be returned."""
         head, size = self._head()
         frame = bytearray(size)
         frame[:LENGTH_BYTES] = len(head).to_bytes(LENGTH_BYTES, "little")
@@ -71,6 +71,7 @@ class Frame:
             if parts:
                 column = numpy.frombuffer(frame, TYPES[about["t"]], about["n"], about["at"])
                 numpy.concatenate(parts, out=column, casting="unsafe")
+        self._columns.clear()
         return memoryview(frame)
 
     def _head(self) -> tuple[bytes, int]:

@@ -42,10 +42,9 @@ def post_series(ask: Ask) -> Response:
     if groups is not None and not _is_text_map(groups):
         raise InvalidValue("groups", groups, "must be an object with the name of a group for each run")
     cursor = ask.served.cursor()
-    found = ask.views.sample_series(
-        runs, keys, _buckets(asked), str(asked.get("x") or "step"), _bound(asked, "low"), _bound(asked, "high"), groups
-    )
-    return frame_answer(series_frame(found, keys, cursor))
+    wanted = _buckets(asked), str(asked.get("x") or "step"), _bound(asked, "low"), _bound(asked, "high"), groups
+    # No variable has the series, so that their memory can be returned when the frame is written.
+    return frame_answer(series_frame(ask.views.sample_series(runs, keys, *wanted), keys, cursor))
 
 
 def series_frame(found: Sequence[SampledSeries], keys: Sequence[str], cursor: str) -> Frame:

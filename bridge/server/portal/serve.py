@@ -26,6 +26,9 @@ BODY_BYTES = 16 << 20
 SECONDS = 10.0
 """The time that a request may spend in searches of the database."""
 
+CACHE_KIB = 16_384
+"""The page cache of each thread that reads the database. A larger one makes tables of 10,000 runs no faster."""
+
 
 def endpoint(entry: Entry, served: Served) -> Callable[[Request], Awaitable[Response]]:
     """Return the function that answers requests to a route."""
@@ -47,7 +50,7 @@ def endpoint(entry: Entry, served: Served) -> Callable[[Request], Awaitable[Resp
 def _answer(entry: Entry, ask: Ask) -> Response:
     """Answer a request in a thread. Every failure becomes an answer with one sentence."""
     try:
-        with limited_to(SECONDS):
+        with limited_to(SECONDS, CACHE_KIB):
             return _tagged(entry, ask) if entry.is_tagged else entry.handler(ask)
     except BridgeError as error:
         return error_answer(error)

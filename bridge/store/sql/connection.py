@@ -9,7 +9,7 @@ from contextlib import suppress
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bridge.store.sql.time_limit import INSTRUCTIONS, is_over
+from bridge.store.sql.time_limit import INSTRUCTIONS, is_over, search_cache_kib
 
 if TYPE_CHECKING:
     from bridge.records.series import Definition
@@ -19,13 +19,6 @@ Name: TypeAlias = "tuple[int, int, str, int, str, str]"
 
 MOST_NAMES = 20_000
 """The number of names that a connection remembers, about 5 MB. If it learns more names, it forgets the earlier ones."""
-
-SEARCH_CACHE_KIB = 65_536
-"""The greatest size of the page cache of a connection that searches.
-
-A search of a million runs reads pages from many parts of the file. A process that only logs does not need so much: a
-larger cache does not make its folds faster, but the cache grows with each page that a fold writes.
-"""
 
 
 class Connection(sqlite3.Connection):
@@ -55,7 +48,7 @@ class Connection(sqlite3.Connection):
     def prepare_for_searches(self) -> None:
         """Let the page cache grow to the size for searches, and observe the time limit of the thread."""
         if not self.is_for_searches:
-            self.execute(f"PRAGMA cache_size=-{SEARCH_CACHE_KIB}").fetchall()
+            self.execute(f"PRAGMA cache_size=-{search_cache_kib()}").fetchall()
             self.set_progress_handler(is_over, INSTRUCTIONS)
             self.is_for_searches = True
 

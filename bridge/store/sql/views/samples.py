@@ -17,6 +17,7 @@ from bridge.store.record_views.series import find_series, has_name, keys_of_name
 from bridge.store.sql import series
 from bridge.store.sql.pieces import read_pieces
 from bridge.store.sql.statements import chunks, in_chunks
+from bridge.store.sql.time_limit import check_time
 from bridge.store.sql.views.points import Pieces, Points, Run, points_of, since
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def sample(
     runs = [run for run in _runs(c, run_ids) if groups is None or run.id in groups]
     found: list[SampledSeries] = []
     for key in keys:
+        check_time()
         parts, positions = _read(c, runs, key, x, low, high)
         bounds = _bounds(parts, low, high)
         if bounds is not None:
