@@ -108,6 +108,12 @@ def plot_of(card: Locator, name: str = "") -> list[list[float | None]]:
     return found
 
 
+def form_of(card: Locator) -> str:
+    """Return how a small plot draws its first line: `line` or `points`."""
+    form: str = card.locator(".plot-ground").evaluate("node => node.plot.props.lines[0].as")
+    return form
+
+
 def has_ink(card: Locator) -> bool:
     """Return whether the canvas of a chart shows anything."""
     count: int = card.locator("canvas").first.evaluate(
@@ -160,6 +166,7 @@ def test_log_row_of_two_numbers_is_a_line_of_one_over_the_other(shown: Shown) ->
     x, y = plot_of(card)
     assert x == pytest.approx(ANGLES.tolist())
     assert y == pytest.approx(np.cos(ANGLES).tolist())
+    assert form_of(card) == "line"
     expect(card.locator(".plot-x-name")).to_contain_text("angle")
     assert has_ink(card)
     shown.keep("log-row", card)
@@ -174,6 +181,7 @@ def test_log_table_of_two_numbers_is_a_line_of_one_over_the_other(shown: Shown) 
     card = shown.metric("Sine Wave")
     x, y = plot_of(card)
     assert (x, y) == (pytest.approx(ANGLES.tolist()), pytest.approx(np.sin(ANGLES).tolist()))
+    assert form_of(card) == "line"
     shown.keep("log-table", card)
     card.get_by_role("button", name="Table").click()
     expect(card.get_by_role("columnheader")).to_have_text(["step", "angle", "sine"])
@@ -312,7 +320,7 @@ def test_two_columns_whose_first_goes_back_and_forth_are_a_scatter(shown: Shown)
     card = shown.metric("pairs")
     x, y = plot_of(card)
     assert (x, y) == ([1.0, 1.5, 2.0, 3.0], [4.0, 2.0, 9.0, 1.0])
-    assert card.locator(".plot-ground").evaluate("node => node.plot.props.lines[0].as") == "points"
+    assert form_of(card) == "points"
     assert has_ink(card)
     shown.keep("scatter", card)
 

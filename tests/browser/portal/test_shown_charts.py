@@ -271,34 +271,26 @@ def test_the_address_gives_the_same_picture_to_another_browser(
         "&smooth=0.7&sort=-metrics.train/loss:min&x=step&y=log&hide=" + ids["run9"]
     )
     opened(page, site, ids["experiment"], state)
-    chart(page, "train/loss")
-    page.mouse.move(2, 2)
-    page.get_by_role("grid").get_by_role("row").nth(3).wait_for()
-    pictures = [
-        page.screenshot(
-            animations="disabled", mask=[page.get_by_role("gridcell").filter(has_text=re.compile(r"^\d+ (s|min)$"))]
-        )
-    ]
-    address = page.url
+    before = picture(page)
     page.reload()
-    chart(page, "train/loss")
-    pictures.append(picture(page))
+    assert picture(page) == before
     context = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
     context.on("page", problems.watch)
     site.sign_in(context)
     other = context.new_page()
-    other.goto(address)
-    chart(other, "train/loss")
-    pictures.append(picture(other))
-    text = [json.dumps(drawn(chart(at, "train/loss")), default=str) for at in (page, other)]
+    other.goto(page.url)
+    assert picture(other) == before
     context.close()
-    assert pictures[1] == pictures[2] and text[0] == text[1]
 
 
-def picture(page: Page) -> bytes:
-    """Return the pixels of all charts."""
-    page.get_by_role("grid").get_by_role("row").nth(3).wait_for()
-    urls = page.evaluate(
+def picture(page: Page) -> tuple[str, list[str], list[str]]:
+    """Return what a page shows: its address, the texts of its table, and the pixels of all charts."""
+    chart(page, "train/loss")
+    grid = page.get_by_role("grid")
+    expect(grid.get_by_role("row").nth(3)).to_be_visible()
+    texts = grid.get_by_role("columnheader").all_text_contents() + grid.get_by_role("gridcell").all_text_contents()
+    pixels: list[str] = page.evaluate(
         "() => [...document.querySelectorAll('.lines-plot canvas')].map((canvas) => canvas.toDataURL())"
     )
-    return json.dumps(urls).encode()
+    assert texts and pixels
+    return page.url, texts, pixels
