@@ -8,7 +8,9 @@ import controls
 import pytest
 from controls import find
 from playwright.sync_api import Page, Route, expect
-from portal_site import PortalSite
+from portal_site import PortalSite, start
+
+from bridge import Experiment
 
 pytestmark = pytest.mark.browser
 
@@ -74,6 +76,53 @@ def test_runs_are_selected_compared_and_one_becomes_the_baseline(page: Page, sit
     expect(find(page, controls.PARAMS).get_by_role("rowheader").first).to_contain_text("baseline")
     page.keyboard.press("3")  # the parallel coordinates
     expect(find(page, controls.PARALLEL)).to_be_in_viewport()
+
+
+def test_failed_runs_are_named_tagged_annotated_archived_and_brought_back(page: Page, site: PortalSite) -> None:
+    experiment = Experiment(site.workspace, "tidied-up")
+    for number in range(3):
+        run = start(experiment, f"tidy-{number}")
+        run.fail("out of memory") if number else run.complete()
+    page.goto(f"{site.address}experiments/{experiment.id}")
+    rows = find(page, controls.RUNS).get_by_role("row")
+    expect(rows).to_have_count(4)  # a heading and three runs
+    page.keyboard.press("/")
+    expect(find(page, controls.FILTER)).to_be_focused()
+    page.keyboard.type("status = 'Failed'")
+    page.keyboard.press("Enter")
+    expect(rows).to_have_count(3)
+    type_keys(page, "Escape", "j", "r")
+    expect(page.get_by_role("textbox", name="Name", exact=True)).to_be_focused()
+    page.keyboard.press("Control+a")
+    page.keyboard.type("too-large")
+    page.keyboard.press("Enter")
+    expect(rows.filter(has_text="too-large")).to_have_count(1)
+    page.keyboard.press("e")
+    expect(find(page, controls.NOTE_FIELD)).to_be_focused()
+    page.keyboard.type("Halve the batch.")
+    type_keys(page, "Tab", "Tab", "Enter")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    page.keyboard.press("*")
+    expect(find(page, controls.SELECTED)).to_be_visible()
+    page.keyboard.press("t")
+    expect(page.get_by_label("Key", exact=True)).to_be_focused()
+    page.keyboard.type("cause")
+    page.keyboard.press("Tab")
+    page.keyboard.type("memory")
+    page.keyboard.press("Enter")
+    expect(find(page, controls.TOAST)).to_contain_text("Tagged 2 runs.")
+    page.keyboard.press("#")
+    expect(find(page, controls.TOAST)).to_contain_text("Archived 2 runs.")
+    expect(rows).to_have_count(1)
+    undo = find(page, controls.UNDO)
+    for _ in range(60):
+        page.keyboard.press("Shift+Tab")
+        if undo.evaluate("(button) => button === document.activeElement"):
+            break
+    page.keyboard.press("Enter")
+    expect(rows).to_have_count(3)
+    (renamed,) = (run for run in experiment.get_runs() if run.display_name == "too-large")
+    assert renamed.description == "Halve the batch." and renamed.get_tags()["cause"] == "memory"
 
 
 def test_the_sheet_lists_the_keys_of_the_page_and_returns_the_focus(page: Page, site: PortalSite) -> None:
