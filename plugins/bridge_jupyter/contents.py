@@ -35,6 +35,7 @@ def contents_of(subject: Subject) -> dict[str, Any]:
         "link": portal_link(subject),
         "run": None if run is None else {**_head(run), **_facts(run)},
         "keys": subject.keys(),
+        "others": [list(chart) for chart in subject.others],
         "moreKeys": subject.more_keys,
         "charted": [{"id": one.id, "number": one.number, "name": _cut(one.display_name)} for one in subject.charted],
         "total": subject.total,

@@ -13,6 +13,7 @@ from bridge.errors import BridgeError
 from bridge.server.portal.series import series_frame
 from bridge_jupyter.contents import contents_of
 from bridge_jupyter.log_tail import LogTail
+from bridge_jupyter.other_charts import value_of
 
 if TYPE_CHECKING:
     from bridge_jupyter.subject import Subject
@@ -35,8 +36,8 @@ While a cell runs, a kernel may not receive the confirmation. A message that is 
 PICTURE_PERIOD = 10.0
 """The least number of seconds between two updates of the static picture in the notebook."""
 
-CHARTS, BUCKETS = 24, 240
-"""The number of charts that are sent before the browser has asked for any, and of buckets in a chart."""
+CHARTS, OTHER_CHARTS, BUCKETS = 24, 4, 240
+"""The numbers of charts and of other charts that are sent before the browser has asked for any, and of buckets."""
 
 AXES = ("step", "time", "relative")
 
@@ -47,7 +48,8 @@ class LiveView:
     """Reads what a subject shows, sends it to a browser, and answers the requests of the browser.
 
     `request` and `is_gone` may be used from any thread, and the other methods from one thread at a time.
-    A message is a dict whose `kind` is `state`, `frame`, `log` or `error`. A frame has a second part, its bytes.
+    A message is a dict whose `kind` is `state`, `frame`, `value`, `log` or `error`. A frame and the value of an image
+    have a second part, their bytes.
 
     Args:
         subject: the runs that are shown.
@@ -62,6 +64,7 @@ class LiveView:
         self._viewers: set[str] = set()
         self._has_had_viewers = False
         self._keys: tuple[str, ...] | None = None
+        self._others: tuple[str, ...] | None = None
         self._x = "step"
         self._low: float | None = None
         self._high: float | None = None
@@ -131,6 +134,7 @@ class LiveView:
                 self._sent.clear()
             case "keys" if isinstance(message.get("keys"), list):
                 self._keys = _texts(message.get("keys"))
+                self._others = _texts(message.get("others"))
             case "log" if self._log is not None:
                 self._log.is_open = bool(message.get("open"))
                 self._log.forget()
@@ -144,6 +148,7 @@ class LiveView:
         if is_new or not self._sent:
             self._send_state()
         self._send_series()
+        self._send_others()
         self._send_log()
         self._picture_is_old = self._picture_is_old or is_new
         if self._picture_is_old and (now >= self._picture_at or not self.subject.is_open):
@@ -170,6 +175,16 @@ class LiveView:
             [series_frame(found, changed, "").to_bytes()],
         )
         self._sent.update({key: stamps[key] for key in changed})
+
+    def _send_others(self) -> None:
+        """Send the charts that are not lines and have new rows or files since they were sent."""
+        charts = self.subject.others
+        shown = charts[:OTHER_CHARTS] if self._others is None else [one for one in charts if one.id in self._others]
+        for chart in shown:
+            if self._sent.get(chart.id) != chart:
+                value, buffers = value_of(self.subject.target.place, chart)  # type: ignore[union-attr]
+                self._send({"kind": "value", "id": chart.id, "value": value}, buffers)
+                self._sent[chart.id] = chart
 
     def _send_log(self) -> None:
         tail = self._log.read() if self._log is not None else None

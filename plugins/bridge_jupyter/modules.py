@@ -19,7 +19,7 @@ OWN = Path(__file__).resolve().parent / "static"
 PAGE = "runbridge/"
 """The start of the names under which the widget's modules import modules of the portal page."""
 
-STYLES = ("tokens.css", "portal.css", "controls.css", "frame.css", "lines.css", "bars.css")
+STYLES = ("tokens.css", "portal.css", "controls.css", "frame.css", "lines.css", "bars.css", "plot.css")
 """The style sheets of the page that the widget uses."""
 
 IMPORT = re.compile(r"""((?:^|(?<=[;}\n]))\s*(?:import|export)\b(?:[\w$*{},\s]*\bfrom\b)?\s*)(["'])([^"'\n]+)\2""")

@@ -48,7 +48,7 @@ def picture_of(subject: Subject, view_id: str = "") -> str:
     contents = contents_of(subject)
     before = _title(subject, contents)
     after = _values(contents) + _table(contents)
-    charts = _charts(subject, contents["keys"], LONGEST - len(before) - len(after) - 400)
+    charts = _charts(subject, subject.lines(), LONGEST - len(before) - len(after) - 400)
     return f'{STYLE}<div class="runbridge-picture" data-view="{view_id}">{before}{charts}{after}</div>'
 
 

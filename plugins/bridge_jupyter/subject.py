@@ -10,6 +10,7 @@ from bridge.handles.experiment import Experiment
 from bridge.handles.run import Run
 from bridge.records.run import TERMINAL_STATUSES
 from bridge.records.search import RunQuery
+from bridge_jupyter.other_charts import OtherChart, other_charts
 
 if TYPE_CHECKING:
     from bridge.records.run import RunRecord
@@ -38,6 +39,7 @@ class Subject:
 
     `run` is the record of the run if the subject is a run, otherwise None.
     `listed` contains the records in the table: the children of the run, the runs of the experiment, or the listed runs.
+    `others` are the charts of the run that are not lines; empty if the subject is not a run.
     `total` is the number of runs of which these are a part.
 
     Args:
@@ -58,6 +60,7 @@ class Subject:
         self.target = target
         self.run: RunRecord | None = None
         self.listed: tuple[RunRecord, ...] = ()
+        self.others: list[OtherChart] = []
         self.total = 0
         self._chosen: tuple[str, ...] | None = None
         self._cursor: str | None = None
@@ -102,14 +105,19 @@ class Subject:
         """Return the names of the charted metrics, in the order of their first points, system metrics last."""
         return self._all_keys()[:CHARTED_KEYS]
 
+    def lines(self) -> list[str]:
+        """Return the names of the metrics that can be drawn as lines: the charted ones, and the columns of tables."""
+        return _ordered(name for record in self.charted for name in record.latest_metrics)
+
     @property
     def more_keys(self) -> int:
         """The number of metrics that have no chart, because there are too many."""
         return max(0, len(self._all_keys()) - CHARTED_KEYS)
 
     def _all_keys(self) -> list[str]:
-        names = dict.fromkeys(name for record in self.charted for name in record.latest_metrics)
-        return sorted(names, key=lambda name: name.startswith(SYSTEM))
+        tables = {chart.key for chart in self.others if chart.kind == "table"} if self.charted == (self.run,) else ()
+        names = self.lines() if not tables else _ordered(name for record in self.charted for name in record.latest)
+        return [name for name in names if name not in tables]  # a value under the key of a table is part of the table
 
     def latest(self, key: str) -> tuple[Latest | None, ...]:
         """Return the latest points of a metric in the charted runs. They change when a later point is logged."""
@@ -127,10 +135,12 @@ class Subject:
         if changes is None or not changes.is_complete:
             cursor = self.views.get_changes().cursor
             self._read_all()
-            self._cursor = cursor
-            return True
-        is_new = self._read_changed(changes)
-        self._cursor = changes.cursor
+            is_new = True
+        else:
+            is_new, cursor = self._read_changed(changes), changes.cursor
+        if is_new and self.run is not None:
+            self.others = other_charts(self.views.list_series(self.run.id))
+        self._cursor = cursor
         return is_new
 
     def sample(
@@ -187,6 +197,11 @@ class Subject:
 
     def _records(self, run_ids: Sequence[str]) -> Mapping[str, RunRecord]:
         return self.stores.tracking.get_runs(run_ids) if run_ids else {}
+
+
+def _ordered(names: Iterable[str]) -> list[str]:
+    """Return distinct names, those of system metrics last."""
+    return sorted(dict.fromkeys(names), key=lambda name: name.startswith(SYSTEM))
 
 
 def are_runs(target: object) -> bool:

@@ -8,6 +8,8 @@ import { Bars } from "runbridge/parts/bars.js";
 import { Lines } from "runbridge/parts/lines.js";
 import { toLine } from "runbridge/parts/lines_data.js";
 import { zoom } from "./connection.js";
+import { idOf, OtherCharts } from "./others.js";
+import { watchSeen } from "./seen.js";
 
 /** @typedef {import("./connection.js").Connection} Connection */
 /** @typedef {import("./types").Look} Look */
@@ -16,7 +18,6 @@ import { zoom } from "./connection.js";
 
 const HEIGHT = 136;
 const BANDS = 5; // with more runs, the bands of the buckets would hide lines
-const MARGIN = "300px"; // charts that are this near to the visible part are asked for
 
 /** @param {{ connection: Connection, look: Look, hover: Hover }} props */
 export function Charts({ connection, look, hover }) {
@@ -29,6 +30,7 @@ export function Charts({ connection, look, hover }) {
     ${keys.map(
       (key) => html`<${Chart} key=${key} name=${key} series=${all.get(key)} ...${{ connection, look, hover, see }} />`,
     )}
+    <${OtherCharts} connection=${connection} see=${see} />
     ${contents.moreKeys ? html`<p class="soft more">and ${plural(contents.moreKeys, "metric")} more</p>` : null}
   </div>`;
 }
@@ -54,10 +56,13 @@ function useAsked(connection) {
     else visible.current.delete(key);
     clearTimeout(timer.current);
     timer.current = setTimeout(() => {
-      const keys = (connection.contents.peek()?.keys ?? []).filter((one) => visible.current.has(one));
-      if (keys.length === 0 || keys.join("\n") === asked.current) return;
-      asked.current = keys.join("\n");
-      connection.send({ kind: "keys", keys });
+      const contents = connection.contents.peek();
+      const keys = (contents?.keys ?? []).filter((one) => visible.current.has(one));
+      const others = (contents?.others ?? []).map(idOf).filter((one) => visible.current.has(one));
+      const all = [...keys, "", ...others].join("\n");
+      if (keys.length + others.length === 0 || all === asked.current) return;
+      asked.current = all;
+      connection.send({ kind: "keys", keys, others });
     }, 120);
   };
 }
@@ -73,13 +78,7 @@ function useAsked(connection) {
  */
 function Chart({ name, series, connection, look, hover, see }) {
   const card = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => {
-    const element = /** @type {HTMLElement} */ (card.current);
-    const root = element.closest(".body");
-    const observer = new IntersectionObserver(([{ isIntersecting }]) => see(name, isIntersecting), { root, rootMargin: MARGIN });
-    observer.observe(element);
-    return () => (observer.disconnect(), see(name, false));
-  }, [name]); // prettier-ignore
+  useEffect(() => watchSeen(/** @type {HTMLElement} */ (card.current), name, see), [name]);
   const charted = connection.contents.value?.charted ?? [];
   const shown = useMemo(() => (series ?? []).filter((one) => one.points > 0), [series]);
   const about = (/** @type {string} */ run) => charted.find((one) => one.id === run) ?? { number: 0, name: run };

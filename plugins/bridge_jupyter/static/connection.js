@@ -12,6 +12,8 @@ import { readFrame } from "runbridge/lib/frame.js";
  * @property {import("@preact/signals").Signal<Contents | null>} contents
  * @property {import("@preact/signals").Signal<ReadonlyMap<string, Sampled[]>>} series The series of all runs by key.
  * @property {Set<string>} lines The keys that have had several points in a run. They keep their charts at each zoom.
+ * @property {import("@preact/signals").Signal<ReadonlyMap<string, import("./types").OtherValue>>} values What the charts
+ *   show that are not lines, by their ids.
  * @property {import("@preact/signals").Signal<{ path: string, text: string, size: number } | null>} log
  * @property {import("@preact/signals").Signal<string>} problem
  * @property {import("@preact/signals").Signal<string>} x The chosen axis.
@@ -38,6 +40,7 @@ export function connect(model) {
     contents: signal(null),
     series: signal(new Map()),
     lines: new Set(),
+    values: signal(new Map()),
     log: signal(null),
     problem: signal(""),
     x: signal("step"),
@@ -57,6 +60,7 @@ function receive(connection, message, buffers) {
   if (message.kind === "state") connection.contents.value = message;
   else if (message.kind === "log") connection.log.value = message;
   else if (message.kind === "error") connection.problem.value = message.message;
+  else if (message.kind === "value") receiveValue(connection, message, buffers);
   else if (message.kind === "frame") {
     const { buffer, byteOffset, byteLength } = buffers[0];
     // A copy, because the columns of a frame must begin at multiples of 8 bytes.
@@ -72,6 +76,15 @@ function receive(connection, message, buffers) {
       connection.series.value = series;
     });
   }
+}
+
+/** @param {Connection} connection @param {any} message @param {DataView[]} buffers */
+function receiveValue({ values }, { id, value }, buffers) {
+  const old = values.value.get(id)?.url;
+  if (old) URL.revokeObjectURL(old);
+  const image = buffers?.[0];
+  const url = image && URL.createObjectURL(new Blob([/** @type {BlobPart} */ (image)], { type: value.media }));
+  values.value = new Map([...values.value, [id, { ...value, url }]]);
 }
 
 /** Show another part of x, and ask for its points. @param {Connection} connection @param {[number, number] | null} range */

@@ -14,9 +14,12 @@ export function Problems({ run, problem }) {
   return messages.map((message) => html`<p class=${message === run?.error ? "message bad" : "message"}>${message}</p>`);
 }
 
-/** @param {{ run: RunFacts, charted: Set<string> }} props `charted` are the metrics that have a chart. */
-export function Values({ run, charted }) {
-  const values = run.values.filter(([key]) => !charted.has(key));
+/**
+ * @param {{ run: RunFacts, charted: Set<string>, tables: string[] }} props `charted` are the metrics that have a chart.
+ *   The values whose keys begin with one of `tables` are in charts of tables.
+ */
+export function Values({ run, charted, tables }) {
+  const values = run.values.filter(([key]) => !charted.has(key) && !tables.some((start) => key.startsWith(start)));
   return html`
     ${values.length ? html`<${Pairs} title="Latest values" pairs=${values} open />` : null}
     ${run.params.length ? html`<${Pairs} title="Params" pairs=${run.params} />` : null}

@@ -47,7 +47,7 @@ export function Head({ connection, contents, now, look, setLog, setSmoothing, ha
               onInput=${(/** @type {any} */ { currentTarget: one }) => setSmoothing(Number(one.value))} />
           </label>
           <button class="button small" aria-pressed=${look.log} onClick=${() => setLog(!look.log)}>Log</button>
-          <div class="choices" role="group" aria-label="Axis">
+          <div class="axis-choice" role="group" aria-label="Axis">
           ${AXES.map(
             ([x, name]) =>
               html`<button aria-pressed=${connection.x.value === x} onClick=${() => setAxis(connection, x)}>${name}</button>`,

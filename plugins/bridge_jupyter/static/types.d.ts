@@ -22,6 +22,20 @@ export interface ListedRow extends Row {
   values: (number | string | null)[];
 }
 
+/** A chart that is not a line: its key, its kind, and the number of rows or files. */
+export type OtherChart = [key: string, kind: string, points: number];
+
+/** What such a chart shows. */
+export interface OtherValue {
+  problem?: string;
+  step?: number;
+  data?: any;
+  columns?: Record<string, (string | number | boolean | null)[]>;
+  steps?: number[];
+  total?: number;
+  url?: string;
+}
+
 export interface Contents {
   subject: "run" | "experiment" | "runs";
   experiment: string;
@@ -31,6 +45,7 @@ export interface Contents {
   link: string;
   run: RunFacts | null;
   keys: string[];
+  others: OtherChart[];
   /** The number of metrics without a chart, because there are too many. */
   moreKeys: number;
   charted: { id: string; number: number; name: string }[];

@@ -4,6 +4,7 @@ import { signal } from "@preact/signals";
 import { html } from "htm/preact";
 import { render } from "preact";
 import { useEffect, useState } from "preact/hooks";
+import { themeOf } from "runbridge/parts/theme.js";
 import { Charts, isChart } from "./charts.js";
 import { connect } from "./connection.js";
 import { Head } from "./head.js";
@@ -33,6 +34,7 @@ export function mount({ model, el, style }) {
   host.dataset.lmSuppressShortcuts = "true"; // the keys of JupyterLab, which could delete a cell
   for (const name of ["keydown", "keyup", "keypress"]) host.addEventListener(name, (event) => event.stopPropagation());
   el.append(host);
+  const leave = themeOf(host);
   const forget = watchTheme(host, (isDark) => {
     host.dataset.theme = isDark ? "dark" : "light";
     dark.value = isDark;
@@ -43,6 +45,7 @@ export function mount({ model, el, style }) {
   return () => {
     connection.send({ kind: "gone", view });
     forget();
+    leave();
     picture();
     render(null, root);
     host.remove();
@@ -84,7 +87,7 @@ function View({ connection, dark }) {
       <${Problems} run=${contents.run} problem=${problem} />
       ${runs ? table : null}
       <${Charts} connection=${connection} look=${look} hover=${hover} />
-      ${contents.run ? html`<${Values} run=${contents.run} charted=${charted} />` : null}
+      ${contents.run ? html`<${Values} run=${contents.run} charted=${charted} tables=${contents.others.filter(([, kind]) => kind === "table").map(([key]) => `${key}.`)} />` : null}
       ${runs ? null : table}
       <${Log} connection=${connection} />
       ${isEmpty(contents) ? html`<p class="soft">Nothing is logged yet: <code>run.log("loss", 0.3)</code></p>` : null}
@@ -107,4 +110,5 @@ function useClock(contents) {
 }
 
 /** @param {Contents} contents */
-const isEmpty = ({ keys, rows, run }) => keys.length === 0 && rows.length === 0 && !run?.values.length;
+const isEmpty = ({ keys, others, rows, run }) =>
+  keys.length + others.length + rows.length === 0 && !run?.values.length;

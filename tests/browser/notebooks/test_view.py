@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from bridge import Experiment, Run
 
 pytestmark = pytest.mark.browser
 MakeHost = Callable[..., WidgetHost]
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 MARKUP = "<img src=x onerror=alert(1)>"
 
 
@@ -245,3 +247,43 @@ def test_the_view_is_accessible(run: Run, host: MakeHost) -> None:
     assert summary.startswith("train/loss: latest 0.1695, from 0.1695 to 1")
     for button in shown.view.get_by_role("button").all():
         assert button.get_attribute("aria-label") or button.inner_text().strip()
+
+
+def test_tables_matrices_curves_and_images_are_shown_as_on_the_page(
+    run: Run, host: MakeHost, shots: Path, tmp_path: Path
+) -> None:
+    for x in range(5):
+        run.log_row("wave", x=x, y=math.sin(x))
+    run.log_table("words", {"word": ["one", "two"], "count": [3, 4]})
+    logged = {
+        "pets": (run.log_confusion_matrix, {"class_labels": ["cat", "dog"], "matrix": [[8, 2], [1, 9]]}),
+        "price": (
+            run.log_predictions,
+            {"bin_averages": [1, 2], "bin_errors": [0.5, 0.5], "bin_counts": [3, 4], "bin_edges": [0, 2, 4]},
+        ),
+        "errors": (run.log_residuals, {"bin_edges": [-1, 0, 1], "bin_counts": [2, 3]}),
+    }
+    for name, (log, data) in logged.items():
+        kind = log.__name__.removeprefix("log_")
+        log(name, {"schema_type": kind, "schema_version": "1.0.0", "data": data})
+    picture = tmp_path / "picture.png"
+    picture.write_bytes(base64.b64decode(PIXEL))
+    run.log_image("food", path=str(picture))
+    shown = host(run, theme="dark", width=1100)
+    shown.until(lambda: shown.chart("pets").locator("table").count() > 0)
+    row = shown.chart("pets").get_by_role("row", name="cat 8 2 80 %")
+    expect(row).to_have_count(1)
+    for key, plots in {"wave": 1, "words": 1, "errors": 1, "price": 2}.items():
+        shown.chart(key).scroll_into_view_if_needed()
+        shown.until(lambda key=key, plots=plots: shown.chart(key).locator(".plot-ground canvas").count() == plots)
+    assert not shown.chart("wave.y").count()
+    grid = shown.chart("wave").locator(".plot-ground").evaluate("node => node.plot.axes[0].stroke()")
+    assert grid == "#9aa5b1"  # the colour of the dark theme
+    shown.chart("food").scroll_into_view_if_needed()
+    shown.until(lambda: shown.chart("food").locator("img").evaluate_all("all => all[0]?.naturalWidth"))
+    shown.view.locator(".body").evaluate("body => { body.scrollTop = 0 }")
+    shown.page.screenshot(path=shots / "notebook-other-charts.png")
+    log_matrix = run.log_confusion_matrix
+    data = {"class_labels": ["cat", "dog"], "matrix": [[7, 3], [1, 9]]}
+    log_matrix("pets", {"schema_type": "confusion_matrix", "schema_version": "1.0.0", "data": data})
+    shown.until(lambda: shown.chart("pets").get_by_role("row", name="cat 7 3 70 %").count())

@@ -2,8 +2,19 @@
 
 const DARK_SYSTEM = matchMedia("(prefers-color-scheme: dark)");
 
+/** Elements whose theme counts instead of the document's: views in a notebook. @type {Set<HTMLElement>} */
+const hosts = new Set();
+
+const root = () => [...hosts].find((host) => host.isConnected) ?? document.documentElement;
+
+/** Use the theme of an element instead of the document's. Return the function that ends this. @param {HTMLElement} host */
+export function themeOf(host) {
+  hosts.add(host);
+  return () => hosts.delete(host);
+}
+
 /** Return whether an element is shown in the dark theme. @param {Element} element */
-export function isDark(element = document.documentElement) {
+export function isDark(element = root()) {
   const scheme = getComputedStyle(element).colorScheme;
   return scheme === "dark" || (scheme !== "light" && DARK_SYSTEM.matches);
 }
@@ -14,7 +25,7 @@ export function isDark(element = document.documentElement) {
  * @param {string} colour
  * @param {Element} element The element whose theme counts.
  */
-export function inkOf(colour, element = document.documentElement) {
+export function inkOf(colour, element = root()) {
   if (!colour.startsWith("--")) return colour;
   const value = getComputedStyle(element).getPropertyValue(colour).trim();
   const both = /^light-dark\(([^,]+),\s*([^,]+)\)$/.exec(value);
@@ -28,7 +39,7 @@ export function inkOf(colour, element = document.documentElement) {
  */
 export function onTheme(changed) {
   const observer = new MutationObserver(changed);
-  observer.observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
+  observer.observe(root(), { attributes: true, attributeFilter: ["data-theme"] });
   DARK_SYSTEM.addEventListener("change", changed);
   return () => {
     observer.disconnect();
