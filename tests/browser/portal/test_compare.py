@@ -193,6 +193,8 @@ def test_the_scatter_chart_shows_any_two_columns(page: Page, site: PortalSite, s
     box.scroll_into_view_if_needed()
     place = box.bounding_box()
     assert place
+    influence = page.get_by_role("region", name="Influence of params")
+    expect(influence.get_by_role("row").nth(1)).to_contain_text(re.compile(r"^lr\d+ %"))
     # The run with the greatest loss and the least learning rate is at the upper left.
     page.mouse.move(place["x"] + 64 + 10, place["y"] + 12 + 10)
     expect(scatter.locator(".run-tip")).to_contain_text("sweep-23")

@@ -11,6 +11,7 @@ import { Icon } from "../parts/icon.js";
 import { Parallel } from "../parts/parallel.js";
 import { Scatter, tint as tintOf } from "../parts/scatter.js";
 import { AxesDialog } from "./compare_axes.js";
+import { InfluenceOfParams } from "./compare_influence.js";
 
 /** @typedef {import("../lib/axes.js").Axis} Axis */
 /** @typedef {import("../lib/brush.js").Ranges} Ranges */
@@ -101,6 +102,7 @@ export function Sweep({ sweep, ranges, onRange, unwritten, logs, keys, experimen
           <${Scatter} ...${{ x, y, size, names, colourOf, dark }} colour=${isByRun ? null : tint} inside=${hasRanges || moving.value ? inside : null} onOpen=${open} />
         </section>`
       : null}
+    <${InfluenceOfParams} axes=${axes} chosen=${other.influence ?? ""} onChoose=${(/** @type {string} */ key) => set({ influence: key })} />
     ${isChoosing.value ? html`<${AxesDialog} keys=${keys} chosen=${axes.map((axis) => axis.key)} onChange=${(/** @type {string[]} */ order) => set({ axes: printList(order) })} onClose=${() => (isChoosing.value = false)} />` : null}`;
 }
 
