@@ -61,7 +61,7 @@ def test_a_run_has_everything_that_is_stored(stores: WorkspaceStores, api: Api, 
     assert found["experiment"] == {"id": "0", "name": "Default", "stage": "active"}
     assert [one["id"] for one in found["parents"]] == ["top", "p"]
     (lease,) = stores.tracking.get_leases()
-    assert (found["children"], found["owner"]) == (1, {"journal": lease.journal_id, "since": lease.time})
+    assert (found["children"], found["owner"]) == (1, {"journal": lease.journal_id, "renewed": lease.time})
     assert found["inputs"][0]["tags"] == {"mlflow.data.context": "train"}
     assert found["model_outputs"] == [{"id": "m-1", "step": 3}]
 

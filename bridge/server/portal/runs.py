@@ -179,9 +179,9 @@ def _parents(ask: Ask, record: RunRecord) -> list[RunRecord]:
 
 
 def _owner(ask: Ask, record: RunRecord) -> dict[str, Any] | None:
-    """Return who owns the lease of a run, and since when; None if no process does."""
+    """Return who owns the lease of a run, and when the lease was last renewed; None if no process does."""
     lease = next((lease for lease in ask.served.stores.tracking.get_leases() if lease.run_id == record.id), None)
-    return lease and {"journal": lease.journal_id, "since": lease.time}
+    return lease and {"journal": lease.journal_id, "renewed": lease.time}
 
 
 def _parsed(text: str | None) -> Any:

@@ -86,11 +86,11 @@ function since(at, now) {
   return text === "now" ? "just now" : /^\d{4}-/.test(text) ? text : `${text} ago`;
 }
 
-/** Who reports the status, and since when. @param {any} run @param {number} now */
+/** Who reports the status, or how long ago the run ended. @param {any} run @param {number} now */
 function speaker(run, now) {
   if (!isOpen(run)) return run.end_time ? since(run.end_time, now) : "";
   if (!run.owner) return run.status === "NotResponding" ? "its process stopped reporting" : "no process owns this run";
-  return `reported by process ${run.owner.journal.slice(0, 8)}, which owns the run since ${time(run.owner.since, { seconds: true })}`;
+  return `reported by process ${run.owner.journal.slice(0, 8)}, which owns the run`;
 }
 
 /** The environment in one line: its name, its interpreter, and where the script runs. @param {any} run */

@@ -2,7 +2,7 @@
 
 import { html } from "htm/preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { number } from "../lib/format.js";
+import { count, number } from "../lib/format.js";
 import { isSystem } from "../lib/kinds.js";
 import { Line } from "../parts/spark.js";
 import { seriesReader } from "./run_data.js";
@@ -29,7 +29,7 @@ export function Latest({ run, data, metrics, shell }) {
   return html`<section class="card overview-metrics" aria-label="Latest metrics">
     <header>
       <h2>Latest metrics</h2>
-      <span class="count">${numbers.length + texts.length || ""}</span>
+      <span class="count">${numbers.length + texts.length ? count(numbers.length + texts.length) : ""}</span>
     </header>
     ${numbers.length + texts.length === 0 && metrics ? html`<p class="card-empty soft">No metrics. <code>run.log("loss", 0.3)</code> logs one.</p>` : ""}
     <table class="latest">
@@ -74,7 +74,7 @@ export function Latest({ run, data, metrics, shell }) {
         )}
       </tbody>
     </table>
-    ${rest > 0 && html`<a class="card-more" href=${shell.href({ page: "run", id: run.id, tab: "metrics" })}>${rest} more in Metrics</a>`}
+    ${rest > 0 && html`<a class="card-more" href=${shell.href({ page: "run", id: run.id, tab: "metrics" })}>${count(rest)} more in Metrics</a>`}
   </section>`;
 }
 

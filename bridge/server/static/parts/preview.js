@@ -4,13 +4,21 @@ import { html } from "htm/preact";
 import { useEffect, useState } from "preact/hooks";
 import { bytes as sizeOf } from "../lib/format.js";
 import { Markdown } from "./markdown.js";
+import { NotebookView } from "./notebook.js";
 import { Problem } from "./problem.js";
 import { SourceText } from "./source.js";
 import { Rows } from "./value_tables.js";
 import { csvColumns, hexLines, isText, kindOf } from "../lib/content.js";
+import { notebookOf } from "../lib/notebook.js";
 
 /** The greatest number of bytes of a text that are shown. */
 const MOST = 512 * 1024;
+
+/** The same of a notebook, which contains its images. */
+const MOST_NOTEBOOK = 16 * 1024 * 1024;
+
+/** @param {string} path */
+const isNotebook = (path) => path.toLowerCase().endsWith(".ipynb");
 
 /**
  * @param {{ path: string, size: number | null, url: string, load: (from: number, to: number) => Promise<Uint8Array>, plain?: boolean }} props
@@ -83,7 +91,7 @@ function Bytes({ path, kind, size, load }) {
   const [raw, setRaw] = useState(false);
   useEffect(() => {
     let current = true;
-    load(0, MOST).then(
+    load(0, isNotebook(path) ? MOST_NOTEBOOK : MOST).then(
       (found) => current && (setContent(found), setProblem(null)),
       (error) => current && setProblem(error),
     );
@@ -120,6 +128,8 @@ function richOf(kind, path, text, cut) {
     return columns && { name: "Table", content: html`<${Rows} label=${path} columns=${columns} />` };
   }
   if (kind !== "json" || cut) return null;
+  const notebook = isNotebook(path) ? notebookOf(text) : null;
+  if (notebook) return { name: "Notebook", content: html`<${NotebookView} notebook=${notebook} path=${path} />` };
   try {
     return {
       name: "Tree",
