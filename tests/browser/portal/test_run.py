@@ -188,8 +188,9 @@ FILES = {
     "notes/readme.md": "# Read me\n\nA *file*.\n",
     "notes/values.json": '{"a": [1, 2, {"deep": null}]}',
     "notes/rows.csv": 'name,count\n"one, two",1\nthree,2\n',
-    "notes/book.ipynb": '{"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "# Study"},'
-    ' {"cell_type": "code", "execution_count": 7, "source": ["x = 1\\n", "x"], "outputs": [{"output_type": "stream", "text": "one"}]}]}',
+    "notes/book.ipynb": '{"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "# Study"}, {"cell_type":'
+    ' "code", "execution_count": 7, "source": ["x = 1\\n", "x"], "outputs": [{"output_type": "stream", "text":'
+    ' "one"}]}]}',
     "notes/report.html": "<h1>Report</h1><script>document.title = 'script'</script>",
     "notes/plain.txt": "only text\n",
     "notes/weights.bin": "\x00\x01\x02abc",
