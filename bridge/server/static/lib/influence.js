@@ -4,7 +4,7 @@
 /** @typedef {{ axis: Axis, share: number, correlation: number | null, runs: number }} Influence */
 
 /** The least number of runs, and the greatest number of groups into which the numbers of a param are divided. */
-export const LEAST_RUNS = 8;
+const LEAST_RUNS = 8;
 const GROUPS = 8;
 
 /**
