@@ -208,6 +208,12 @@ def test_runs_in_the_ranges_are_compared(page: Page, site: PortalSite, sweep: st
     expect(page.get_by_role("list", name="Compared runs").get_by_role("listitem")).to_have_count(3)
 
 
+MATRIX = (
+    "run.log_confusion_matrix('pets', {'schema_type': 'confusion_matrix', 'schema_version': '1.0.0', 'data':"
+    " {'class_labels': ['cat', 'dog'], 'matrix': [[round(50 * RATE), 2], [1, 9]]}})"
+)
+
+
 @pytest.fixture(scope="module")
 def scripts(site: PortalSite, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The ids of two runs of scripts that differ in a line, a file and a package."""
@@ -218,7 +224,8 @@ def scripts(site: PortalSite, tmp_path_factory: pytest.TempPathFactory) -> list[
         source = folder / str(number)
         source.mkdir()
         lines = ["from bridge import Run", "", f"RATE = 0.{number + 1}", "", "run = Run.get_context()"]
-        (source / "train.py").write_text("\n".join([*lines, "run.log('loss', RATE)", ""]), encoding="utf-8")
+        lines += ["run.log('loss', RATE)", "print('rate', RATE)", MATRIX, ""]
+        (source / "train.py").write_text("\n".join(lines), encoding="utf-8")
         (source / "same.txt").write_text("same\n", encoding="utf-8")
         if number:
             (source / "schedule.yaml").write_text("warmup: 5\n", encoding="utf-8")
@@ -248,6 +255,14 @@ def test_sources_and_environments_are_compared(page: Page, site: PortalSite, scr
         ["1", "2"]
     )
     expect(environment.get_by_text("SAME")).to_have_count(0)
+    logs = page.get_by_role("region", name="Logs", exact=True).get_by_role("figure")
+    logs.first.scroll_into_view_if_needed()
+    expect(logs).to_contain_text(["rate 0.1", "rate 0.2"])
+    pictures = page.get_by_role("region", name="Images and matrices")
+    pictures.get_by_role("checkbox", name=re.compile("^Difference to")).check()
+    table = pictures.get_by_role("table", name=re.compile("difference to"))
+    expect(table.get_by_role("row", name="cat +5 0")).to_be_visible()
+    assert "minus=base" in page.url
 
 
 def test_images_and_confusion_matrices_are_side_by_side(page: Page, site: PortalSite, ids: dict[str, str]) -> None:

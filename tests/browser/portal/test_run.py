@@ -188,7 +188,7 @@ FILES = {
     "notes/readme.md": "# Read me\n\nA *file*.\n",
     "notes/values.json": '{"a": [1, 2, {"deep": null}]}',
     "notes/rows.csv": 'name,count\n"one, two",1\nthree,2\n',
-    "notes/book.ipynb": '{"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "# Study"}, {"cell_type":'
+    "notes/study.ipynb": '{"nbformat": 4, "cells": [{"cell_type": "markdown", "source": "# Study"}, {"cell_type":'
     ' "code", "execution_count": 7, "source": ["x = 1\\n", "x"], "outputs": [{"output_type": "stream", "text":'
     ' "one"}]}]}',
     "notes/report.html": "<h1>Report</h1><script>document.title = 'script'</script>",
@@ -238,7 +238,7 @@ def test_files_have_previews(site: PortalSite, page: Page, filed: Run, shots: Pa
     expect(main.get_by_role("row")).to_have_text(["namecount", "one, two1", "three2"])
     main.get_by_role("button", name="Text").click()
     expect(main.locator("code")).to_contain_text('"one, two",1')
-    choose("book.ipynb")
+    choose("study.ipynb")
     expect(main.get_by_role("heading", name="Study")).to_be_visible()
     expect(main.get_by_role("listitem").nth(1)).to_contain_text("[7]")
     expect(main.locator(".cell-output")).to_have_text("one")

@@ -16,6 +16,7 @@ import { RunBar } from "./compare_runs.js";
 import { EverySweep, RunsSweep } from "./compare_axis_data.js";
 import { Charts } from "./compare_charts.js";
 import { Environments } from "./compare_environment.js";
+import { Logs } from "./compare_logs.js";
 import { Pictures } from "./compare_pictures.js";
 import { SourceDifference } from "./compare_source.js";
 import { ExperimentTabs } from "./experiment_tabs.js";
@@ -28,8 +29,9 @@ const PARTS = [
   ["pictures", "Images and matrices"],
   ["source", "Source"],
   ["environment", "Environment"],
+  ["logs", "Logs"],
 ];
-const OF_RUNS = new Set(["params", "charts", "pictures", "source", "environment"]);
+const OF_RUNS = new Set(["params", "charts", "pictures", "source", "environment", "logs"]);
 
 /** @param {import("../shell.js").PageProps} props */
 export default function Compare({ route, state, shell }) {
@@ -112,7 +114,8 @@ export default function Compare({ route, state, shell }) {
     ${ids.length && found?.length
       ? html`<${Pictures} runs=${found} base=${base} state=${state} shell=${shell} />
           <${SourceDifference} runs=${found} base=${base} shell=${shell} />
-          <${Environments} runs=${found} base=${base} shell=${shell} />`
+          <${Environments} runs=${found} base=${base} shell=${shell} />
+          <${Logs} runs=${found} base=${base} moved=${moved.value} shell=${shell} />`
       : null}
   </div>`;
 }

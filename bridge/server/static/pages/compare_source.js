@@ -38,7 +38,7 @@ export function SourceDifference({ runs, base }) {
 const textOf = (run) => JSON.stringify(run?.source ?? null);
 
 /** @param {{ label: string, runs: Run[], value: string, onChange: (id: string) => void }} props */
-const RunChoice = ({ label, runs, value, onChange }) =>
+export const RunChoice = ({ label, runs, value, onChange }) =>
   html`<label class="choice"><span class="soft">${label}</span>
     <select class="select small" value=${value} onChange=${(/** @type {any} */ event) => onChange(event.currentTarget.value)}>
       ${runs.map((run) => html`<option key=${run.id} value=${run.id} selected=${run.id === value}>${run.name}</option>`)}
@@ -77,7 +77,7 @@ function Files({ left, right }) {
     );
   }, [chosen.value]);
   if (!files.value) return error.value ? html`<${Problem} error=${error.value} />` : null;
-  if (!files.value.length) return html`<p class="soft">All ${plural(same.value, "file")} are equal.</p>`;
+  if (!files.value.length) return html`<p class="soft">${same.value === 1 ? "The only file is equal." : `All ${plural(same.value, "file")} are equal.`}</p>`;
   return html`<div class="source-files">
     <ul aria-label="Files that differ">
       ${files.value.map(({ path, kind }) => html`<li key=${path}><button class=${`source-file ${kind}`} aria-pressed=${path === chosen.value} onClick=${() => (chosen.value = path)}>

@@ -8,7 +8,7 @@ import { LogView } from "../parts/log.js";
 import { Empty, Problem } from "../parts/problem.js";
 import { isOpen } from "./run_data.js";
 
-/** @typedef {{ run: any, data: import("./run_data.js").RunData, shell: import("../shell.js").Shell, state?: import("@preact/signals").Signal<any>, short?: boolean }} Props */
+/** @typedef {{ run: any, data: Pick<import("./run_data.js").RunData, "files">, shell: import("../shell.js").Shell, state?: import("@preact/signals").Signal<any>, short?: boolean, none?: string }} Props */
 
 /** The name of the chosen log in the address, and the line that `#L1200` names. */
 const CHOSEN = "log";
@@ -18,9 +18,9 @@ export const Logs = (props) => html`<${LogOf} ...${props} />`;
 
 /**
  * The list of logs as a choice, and the chosen log.
- * @param {Props} props `short` is true at the end of the overview.
+ * @param {Props} props `short` is true below other things. Then a run without logs has only the text `none`.
  */
-export function LogOf({ run, data, shell, state, short = false }) {
+export function LogOf({ run, data, shell, state, short = false, none = "" }) {
   const [logs, setLogs] = useState(/** @type {import("../data/files.js").FileEntry[] | null} */ (null));
   const [problem, setProblem] = useState(/** @type {unknown} */ (null));
   const [line, setLine] = useState(short ? null : lineOf(location.hash));
@@ -42,7 +42,8 @@ export function LogOf({ run, data, shell, state, short = false }) {
   }, []);
 
   if (problem && !short) return html`<${Problem} error=${problem} retry=${load} />`;
-  if (!logs || (short && !logs.length)) return null;
+  if (!logs) return null;
+  if (short && !logs.length) return none && html`<p class="soft">${none}</p>`;
   if (!logs.length) {
     return html`<${Empty} title="No logs" code=${'run = experiment.submit(ScriptRunConfig("scripts", "train.py"))'}
       >What a submitted script prints is shown here while it runs.<//
