@@ -42,9 +42,10 @@ lint: .venv/.dev
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@$(BIN)/python tests/docs/phrases.py
 
+# Each takes one core, so both run at once.
 types: .venv/.dev
-	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/python tests/portal/check_types.py
+	@$(BIN)/mypy --no-error-summary & mypy=$$!; \
+	$(BIN)/python tests/portal/check_types.py; page=$$?; wait $$mypy && exit $$page
 
 layers: .venv/.dev
 	@$(BIN)/lint-imports --no-logo > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
