@@ -239,7 +239,7 @@ def test_files_have_previews(site: PortalSite, page: Page, filed: Run, shots: Pa
     main.get_by_role("button", name="Text").click()
     expect(main.locator("code")).to_contain_text('"one, two",1')
     choose("study.ipynb")
-    expect(main.get_by_role("heading", name="Study")).to_be_visible()
+    expect(main.get_by_role("heading", name="Study", exact=True)).to_be_visible()
     expect(main.get_by_role("listitem").nth(1)).to_contain_text("[7]")
     expect(main.locator(".cell-output")).to_have_text("one")
     choose("report.html")
