@@ -87,6 +87,13 @@ def working_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     return folder
 
 
+@pytest.fixture
+def garbage_collected() -> Iterator[None]:
+    """Collect what an interrupted call has left open at the end of the test that ignores the warnings about it."""
+    yield
+    gc.collect()
+
+
 @cache
 def _empty_database() -> sqlite3.Connection:
     """Return a database in memory with the newest schema."""

@@ -18,6 +18,7 @@ from bridge.handles.project_files import find_project_config, read_config
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # for files whose opening was interrupted
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("garbage_collected"),
 ]
 
 

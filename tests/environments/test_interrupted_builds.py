@@ -12,7 +12,10 @@ from interrupting import EXCEPTIONS, Interrupts, each_place, places
 from bridge.environments.docker import check_engine
 from bridge.environments.virtual import _run
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")  # the program that was started is not waited for
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),  # the program that was started is not waited for
+    pytest.mark.usefixtures("garbage_collected"),
+]
 
 
 def run_a_step() -> None:

@@ -276,6 +276,7 @@ def taken_elsewhere(writer: JournalWriter) -> bool:
 )
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # a file whose opening was interrupted is closed by its object
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("garbage_collected")
 def test_an_interrupt_anywhere_loses_no_point_and_stores_none_twice(tmp_path, scene):
     prepare, call = SCENES[scene]
 

@@ -74,6 +74,7 @@ def replaced_and_put_back(writer: JournalWriter) -> None:
 @pytest.mark.parametrize("prepare", [removed, replaced_and_put_back])
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # an interrupted copy is closed by its object
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("garbage_collected")
 def test_an_interrupted_move_is_completed_by_the_next_one(
     tmp_path: Path, prepare: Callable[[JournalWriter], None]
 ) -> None:
@@ -249,6 +250,7 @@ def test_a_journal_is_never_named_while_a_clean_up_has_its_lock(
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # an interrupted copy is closed by its object
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("garbage_collected")
 def test_an_interrupted_move_is_either_noticed_or_complete(tmp_path: Path) -> None:
     """A caller moves a writer only if it is not in place, so a half move must not look complete."""
 

@@ -12,7 +12,12 @@ import bridge.launch.start  # noqa: F401  # its import is none of the places
 from bridge import Experiment, Workspace
 from bridge.handles.script_run import ScriptRun
 
-pytestmark = [pytest.mark.processes, pytest.mark.slow, pytest.mark.filterwarnings("ignore::ResourceWarning")]
+pytestmark = [
+    pytest.mark.processes,
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.usefixtures("garbage_collected"),
+]
 
 
 def test_an_exception_anywhere_in_the_start_of_a_launcher_is_raised_and_the_run_ends(

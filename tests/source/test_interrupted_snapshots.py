@@ -27,6 +27,7 @@ def source(tmp_path: Path) -> Path:
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # between `open` and `with`
+@pytest.mark.usefixtures("garbage_collected")
 @pytest.mark.parametrize(
     "error",
     [

@@ -30,6 +30,7 @@ NUMBERS = [
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # for files whose opening was interrupted
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("garbage_collected"),
 ]
 
 
@@ -117,7 +118,7 @@ def test_an_error_of_a_handler_leaves_a_fold_at_any_place(opened: WorkspaceStore
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
 def test_an_error_of_a_handler_leaves_the_call_that_preserves_a_damaged_journal(
-    opened: WorkspaceStores, error: OSError
+    untended: None, opened: WorkspaceStores, error: OSError
 ) -> None:
     for number in range(5):
         opened.tracking.log("r", "loss", float(number), number, number)

@@ -28,6 +28,7 @@ STEP = 3 if LONG else 99
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # for files and connections whose opening was interrupted
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("garbage_collected"),
 ]
 
 

@@ -19,6 +19,8 @@ from bridge.store.open import open_store
 FILES = ("/store/journaled.py", "/store/place_watch.py", "/store/owned_runs.py", "/store/fold.py")
 STEP = 1 if LONG else 4 * len(EXCEPTIONS)
 
+pytestmark = pytest.mark.usefixtures("garbage_collected")
+
 
 @pytest.fixture(scope="module")
 def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:

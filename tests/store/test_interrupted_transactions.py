@@ -26,6 +26,7 @@ INSERT = "INSERT OR REPLACE INTO workspace VALUES ('scene', '1')"
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),  # for files and connections whose opening was interrupted
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.usefixtures("garbage_collected"),
 ]
 
 
