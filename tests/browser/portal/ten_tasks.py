@@ -179,8 +179,12 @@ def our_shared(hand: Hand) -> None:
 
 
 def our_cleaning(hand: Hand) -> None:
+    options = hand.page.get_by_role("listbox", name="Completions").get_by_role("option")
     hand.press("/")
-    hand.type("params.lr = '1.0'")
+    hand.type("lr")
+    hand.sees(options.first.get_by_text("params.lr", exact=True))
+    hand.press("Tab")
+    hand.type("='1.0'")
     hand.press("Enter", "Escape")
     hand.sees(hand.page.get_by_role("status").filter(has_text=re.compile(rf"^{FAILED} of")))
     hand.press("*", "#")

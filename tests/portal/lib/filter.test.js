@@ -28,6 +28,9 @@ test("what can be completed follows from what is before the caret", () => {
   assert.deepEqual(at("metrics.`val/lo|"), ["key", "metrics.val/lo", "", "metrics.`val/lo"]);
   assert.deepEqual(at("metrics.loss |"), ["comparator", "", "metrics.loss", ""]);
   assert.deepEqual(at("params.lr = |"), ["value", "", "params.lr", ""]);
+  assert.deepEqual(at("params.lr =|"), ["value", "", "params.lr", ""]);
+  assert.deepEqual(at("metrics.loss <|"), ["comparator", "<", "metrics.loss", "<"]);
+  assert.deepEqual(at("metrics.loss <=|"), ["value", "", "metrics.loss", ""]);
   assert.deepEqual(at("params.lr = 'ad|"), ["value", "ad", "params.lr", "'ad"]);
   assert.deepEqual(at("params.lr = 'adam' |"), ["join", "", "params.lr", ""]);
   assert.deepEqual(at("params.lr = 'adam' and |"), ["key", "", "", ""]);
@@ -57,4 +60,13 @@ test("a search finds all words, and the best first", () => {
   assert.deepEqual(find(items, "", (item) => item).length, 5);
   assert.deepEqual(pieces("val/loss", [[4, 8], [0, 3]]), ["", "val", "/", "loss", ""]);
   assert.equal(pieces("abcdef", [[0, 4], [2, 6]]).join(""), "abcdef");
+});
+
+test("a completed value has quotes unless the column contains numbers", () => {
+  assert.equal(filter.literal("params.lr", "0.1"), "'0.1'");
+  assert.equal(filter.literal("tags.year", "2026"), "'2026'");
+  assert.equal(filter.literal("name", "7"), "'7'");
+  assert.equal(filter.literal("metrics.loss", "0.1"), "0.1");
+  assert.equal(filter.literal("metrics.text", "good"), "'good'");
+  assert.equal(filter.literal("start_time", "5"), "5");
 });

@@ -66,7 +66,8 @@ const isComparator = (token) => token?.kind === "comparator" && !/null$/i.test(t
 export function completionAt(text, caret) {
   const before = tokens(text).filter((token) => token.start < caret);
   const last = before.at(-1);
-  const open = last && (last.end >= caret || !isClosed(last)) ? last : undefined;
+  const isWhole = last?.kind === "comparator" && last.end <= caret && /^[!<>]?=$/.test(last.text);
+  const open = last && !isWhole && (last.end >= caret || !isClosed(last)) ? last : undefined;
   const done = open && open.kind !== "mark" ? before.slice(0, -1) : before;
   const at = done.findLastIndex((token) => token.kind === "keyword" && /^and$/i.test(token.text));
   const clause = done.slice(at + 1);
@@ -121,7 +122,13 @@ export function keyText(name) {
 }
 
 /** Return a value in quotes. The grammar has no escape, so a value with `'` stands in double quotes. @param {string} value */
-export const valueText = (value) => (value.includes("'") ? `"${value}"` : `'${value}'`);
+const valueText = (value) => (value.includes("'") ? `"${value}"` : `'${value}'`);
+
+const NUMBERS = /^metrics\.|^(?:attributes\.)?(?:.*_time|duration|number|created)$/;
+
+/** Return a value that a filter compares with a column: in quotes, unless both are numbers. @param {string} name @param {string} text */
+export const literal = (name, text) =>
+  NUMBERS.test(name) && text.trim() && Number.isFinite(Number(text)) ? text : valueText(text);
 
 /**
  * Return a clause that compares a column with a value.

@@ -2,7 +2,7 @@
 
 import { html } from "htm/preact";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { completionAt, keyText, placeIn, valueText } from "../lib/filter.js";
+import { completionAt, keyText, literal, placeIn } from "../lib/filter.js";
 
 /** @typedef {import("../lib/filter.js").Completion} Completion */
 /** @typedef {{ text: string, hint?: string }} Option `text` is a column's name, a comparator, a value or `and` */
@@ -83,11 +83,12 @@ export function FilterBox({ value, complete, check, onFilter, placeholder }) {
   /** @param {Option} option */
   const take = (option) => {
     if (!wanted) return;
-    const insert = wanted.want === "key" ? keyText(option.text) : wanted.want === "value" ? literal(option.text) : option.text;
-    const next = `${text.slice(0, wanted.start)}${insert} ${text.slice(wanted.end).trimStart()}`;
+    const insert = wanted.want === "key" ? keyText(option.text) : wanted.want === "value" ? literal(wanted.key, option.text) : option.text;
+    const before = text.slice(0, wanted.start).replace(/[=<>]$/, "$& ");
+    const next = `${before}${insert} ${text.slice(wanted.end).trimStart()}`;
     setText(next);
     field.current.value = next;
-    const caret = wanted.start + insert.length + 1;
+    const caret = before.length + insert.length + 1;
     field.current.focus();
     field.current.setSelectionRange(caret, caret);
     suggest(next);
@@ -135,8 +136,6 @@ export function FilterBox({ value, complete, check, onFilter, placeholder }) {
   </div>`;
 }
 
-/** @param {string} text */
-const literal = (text) => (text.trim() && Number.isFinite(Number(text)) ? text : valueText(text));
 
 /**
  * @param {string} text
