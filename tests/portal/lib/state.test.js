@@ -30,18 +30,31 @@ test("a state is read as it was written, with names that contain any character",
   const chance = new Chance(2);
   for (let round = 0; round < 5000; round += 1) {
     const name = () => `metrics.${chance.of(PARTS).toWellFormed()}${chance.of(PARTS).toWellFormed()}x`;
+    /** Every key of a state, so that none is lost. */
     const state = {
-      ...DEFAULT,
       q: chance.of(PARTS).toWellFormed(),
       sort: chance.list(4, () => ({ column: name(), descending: chance.next() < 0.5 })),
       cols: chance.next() < 0.3 ? null : [name(), ...chance.list(4, name)],
+      pin: chance.of([0, 1, 7]),
       group: chance.list(3, name),
-      hide: chance.list(3, name),
+      agg: chance.of(["mean", "median", "min", "max", "best"]),
+      band: chance.of(["std", "minmax", "quartiles", "none"]),
       show: chance.of([{ kind: "all" }, { kind: "top", count: 7 }, { kind: "ids", ids: [name()] }]),
+      hide: chance.list(3, name),
+      pinned: chance.list(3, name),
+      base: chance.of(["", name()]),
+      runs: chance.list(3, name),
+      x: chance.of(["step", "time", "relative", `metric:${name()}`]),
       smooth: chance.next() * 0.999,
+      kind: chance.of(["ema", "gauss", "mean"]),
+      y: chance.of(["linear", "log"]),
       range: chance.of([null, [-1e-9, 5e300], [0, 1]]),
+      charts: chance.of(["", "val/*,train/loss;big:val/loss"]),
+      view: chance.of(["", name()]),
+      theme: chance.of(["", "light", "dark"]),
       other: chance.of([{}, { log: "a/b.txt", line: "12" }]),
     };
+    assert.deepEqual(Object.keys(state).sort(), Object.keys(DEFAULT).sort());
     assert.deepEqual(parse(print(/** @type {any} */ (state))), state);
   }
 });
