@@ -6,7 +6,8 @@ import http.client
 import json
 import os
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
 from urllib.parse import urlsplit
 
 from bridge.cli.browser import open_browser, opener
@@ -27,36 +28,34 @@ def show(workspace: str | None, port: int | None, browser: bool, read_only: bool
     """
     if not PLACE.fullmatch(place):
         raise InvalidValue("page", place, "must be a part of a page's address, such as runs/RUN_ID")
-    stores = find_workspace(workspace)
-    running = find_open_page(stores, read_only) if port is None else None
-    code = _code_of(running) if running else None
-    if running and code:
-        _announce(stores, f"{running.address}{place}?code={code}", f"in process {running.process_id}")
-        if browser:
-            open_browser(running.address, code, place, wait=True)
-        return
-    return_large_blocks()
-    server = PortalServer(stores, port, "reader" if read_only else "admin")
-    server.session.on_redeemed = lambda: opener(server.address).unlink(missing_ok=True)
-    page = OpenPage(server.address, server.session.token, os.getpid(), read_only)
-    record = PageRecord(stores, page)
-    try:
-        record.__enter__()
-    except OSError as error:
-        server.close()
-        reason = f"{(error.strerror or str(error)).lower()}; set BRIDGE_HOME to a folder that you may write"
-        raise StoreUnavailable(str(records_folder()), reason) from error
-    try:
+    with ExitStack() as ended:
+        stores = find_workspace(workspace)
+        ended.callback(stores.close)
+        running = find_open_page(stores, read_only) if port is None else None
+        code = _code_of(running) if running else None
+        if running and code:
+            _announce(stores, f"{running.address}{place}?code={code}", f"in process {running.process_id}")
+            if browser:
+                open_browser(running.address, code, place, wait=True)
+            return
+        return_large_blocks()
+        server = PortalServer(stores, port, "reader" if read_only else "admin")
+        remove_opener = partial(opener(server.address).unlink, missing_ok=True)
+        server.session.on_redeemed = remove_opener
+        page = OpenPage(server.address, server.session.token, os.getpid(), read_only)
+        try:
+            ended.enter_context(PageRecord(stores, page))
+        except OSError as error:
+            server.close()
+            reason = f"{(error.strerror or str(error)).lower()}; set BRIDGE_HOME to a folder that you may write"
+            raise StoreUnavailable(str(records_folder()), reason) from error
+        ended.callback(remove_opener)
         if not vendor.is_fetched():
             print(f"The page needs JavaScript packages that are missing: run {vendor.COMMAND}", file=sys.stderr)
         _announce(stores, server.address_with_code(place), "until Ctrl-C")
         if browser:
             open_browser(server.address, server.session.new_code(), place)  # it waits until the server answers
         server.run()
-    finally:
-        opener(server.address).unlink(missing_ok=True)
-        record.__exit__()
-        stores.close()
 
 
 def _announce(stores: WorkspaceStores, address: str, when: str) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from bridge import Experiment, Run
 from bridge.errors import InvalidValue
+from bridge.server import vendor
+from bridge_jupyter import lines
 from bridge_jupyter.picture import LONGEST, duration_text, picture_of, text_of
 from bridge_jupyter.subject import Subject
 
@@ -56,6 +58,18 @@ def test_the_extremes_of_a_long_series_are_in_the_picture(experiment: Experiment
         run.log_list("long", [7.0 if at == 777 else 0.5 for at in range(2000)])
     texts = [text.text for text in charts(picture(run)).iter(f"{SVG}text")]
     assert {"7", "0.5"} <= set(texts)
+
+
+def test_the_picture_has_the_colours_of_the_page() -> None:
+    module = (vendor.STATIC / "lib/colour.js").read_text(encoding="utf-8")
+    for name, colours in (("LIGHT", lines.LIGHT), ("DARK", lines.DARK)):
+        assert f'const {name} = "{" ".join(colours)}"' in module
+    light, dark = lines.STYLE.replace("#fff}", "#ffffff}").split("@media")
+    for theme, style in (("light", light), ("dark", dark)):
+        (listed,) = re.findall(rf"^  {theme}: \{{ (.*) \}},$", module, re.MULTILINE)
+        neutral = dict(re.findall(r'(\w+): "(#\w+)"', listed))
+        found = re.findall(r"(?:^text|text\{fill|\.title|\.axis|\.ground)[^#]*(#\w+)", style)
+        assert found == [neutral[name] for name in ("soft", "ink", "line", "panel")]
 
 
 def test_children_are_a_table(run: Run) -> None:
