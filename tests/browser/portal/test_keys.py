@@ -114,6 +114,7 @@ def test_failed_runs_are_named_tagged_annotated_archived_and_brought_back(page: 
     page.keyboard.type("memory")
     page.keyboard.press("Enter")
     expect(find(page, controls.TOAST)).to_contain_text("Tagged 2 runs.")
+    expect(page.get_by_role("dialog")).to_have_count(0)  # keys of the page do nothing while it is open
     page.keyboard.press("#")
     expect(find(page, controls.TOAST)).to_contain_text("Archived 2 runs.")
     expect(rows).to_have_count(1)
