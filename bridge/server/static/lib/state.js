@@ -186,10 +186,11 @@ export function print(state, base = DEFAULT) {
   /** @type {[string, string][]} */
   const pairs = [];
   for (const [key, form] of /** @type {[keyof typeof FORMS, Form<any>][]} */ (Object.entries(FORMS))) {
+    if (state[key] === base[key]) continue; // a table prints an address for each row
     const text = wellFormed(form.print(state[key]));
     if (text !== form.print(base[key])) pairs.push([key, text]);
   }
-  for (const key of new Set([...Object.keys(state.other), ...Object.keys(base.other)])) {
+  for (const key of state.other === base.other ? [] : new Set([...Object.keys(state.other), ...Object.keys(base.other)])) {
     const text = wellFormed(state.other[key] ?? "");
     if (text !== (base.other[key] ?? "")) pairs.push([key, text]);
   }

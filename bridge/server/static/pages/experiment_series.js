@@ -29,7 +29,7 @@ import { addInRange, toLine } from "../parts/lines_data.js";
 
 /** @typedef {{ view: string, have: Map<string, Line | null>, old: Set<string>, shown: import("@preact/signals").Signal<ChartLines> }} Store */
 
-const KEYS_AT_ONCE = 8;
+const [KEYS_AT_FIRST, KEYS_AT_ONCE] = [2, 8]; // the first answer is small, so that the first charts are there soon
 const REQUESTS_AT_ONCE = 2;
 const LATEST_MS = 3000;
 const IDLE_MS = 1000;
@@ -48,12 +48,12 @@ export class ChartSeries {
     /** @type {View | null} */
     this.view = null;
     this.viewId = this.looks = "";
-    this.running = 0;
-    this.planned = 0;
-    this.version = 0;
+    this.running = this.planned = this.version = 0;
     this.closed = false;
     /** Whether the first charts are drawn, so that the rest of the page can be loaded. */
     this.drawn = signal(false);
+    this.first = true;
+    this.drawn.subscribe((drawn) => drawn && this.plan(0));
     setTimeout(() => (this.drawn.value = true), LATEST_MS);
   }
 
@@ -94,15 +94,14 @@ export class ChartSeries {
 
   /** @param {string} key @param {boolean} visible */
   setVisible(key, visible) {
-    if (visible) this.visible.add(key);
-    else this.visible.delete(key);
-    if (visible) this.plan(0);
+    if (!visible) this.visible.delete(key);
+    else if (this.visible.add(key)) this.plan(0);
   }
 
   /** @param {string} key @param {boolean} seen */
   setSeen(key, seen) {
     if (!seen) this.seen.delete(key);
-    else if (this.seen.add(key) && this.store(key).old.size) this.plan(0);
+    else if (this.seen.add(key) && (this.store(key).old.size || !this.drawn.peek())) this.plan(0);
   }
 
   /** @param {number} delay */
@@ -111,13 +110,13 @@ export class ChartSeries {
     this.planned = setTimeout(() => this.ask(), delay);
   }
 
-  /** Ask for what the visible charts lack. */
+  /** Ask for what the visible charts lack: at first for those on the screen, and when these are drawn for those near it. */
   ask() {
     const { view } = this;
     if (!view || this.closed) return;
     /** @type {Map<string, string[]>} the charts that lack the same lines */
     const wanted = new Map();
-    for (const key of this.visible) {
+    for (const key of this.drawn.peek() || !this.seen.size ? this.visible : this.seen) {
       const store = this.store(key);
       const fresh = store.view === this.viewId;
       const seen = this.seen.has(key);
@@ -128,7 +127,8 @@ export class ChartSeries {
     }
     for (const [lines, keys] of wanted) {
       if (this.running >= REQUESTS_AT_ONCE) return;
-      this.load(JSON.parse(lines), keys.slice(0, KEYS_AT_ONCE));
+      this.load(JSON.parse(lines), keys.slice(0, this.first ? KEYS_AT_FIRST : KEYS_AT_ONCE));
+      this.first = false;
     }
   }
 

@@ -31,6 +31,7 @@ export function extentOf(lines, low, high, { log, clip }) {
   let greatest = -Infinity;
   let lost = 0;
   let atLeast = false;
+  const floor = log ? 0 : -Infinity;
   for (const line of lines) {
     if (!line.exact) atLeast = true;
     for (let at = 0; at < line.n; at++) {
@@ -38,11 +39,14 @@ export function extentOf(lines, low, high, { log, clip }) {
       const bottom = line.low ? line.low[at] : line.y[at];
       const top = line.high ? line.high[at] : line.y[at];
       if (log && (line.group ? line.y[at] : bottom) <= 0) lost++;
-      for (const value of [bottom, top, line.y[at]]) {
-        if (!Number.isFinite(value) || (log && value <= 0)) continue;
-        if (value < least) least = value;
-        if (value > greatest) greatest = value;
-      }
+      // No array of the three: this loop runs for each point of each chart.
+      const middle = line.y[at];
+      if (bottom < least && bottom > floor) least = bottom;
+      if (top < least && top > floor) least = top;
+      if (middle < least && middle > floor) least = middle;
+      if (top > greatest && top < Infinity && top > floor) greatest = top;
+      if (middle > greatest && middle < Infinity && middle > floor) greatest = middle;
+      if (bottom > greatest && bottom < Infinity && bottom > floor) greatest = bottom;
     }
   }
   /** @type {Extent} */
