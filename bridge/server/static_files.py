@@ -38,10 +38,6 @@ FIRST_STYLES = ("tokens.css", "portal.css", "controls.css", "frame.css", "floati
 """The style sheets that stand before the others, in this order."""
 
 
-LATER = "highlight"
-"""The start of names that the bundle imports by the import map."""
-
-
 class StaticFile(NamedTuple):
     """One file: its type, its bytes, and its bytes compressed with gzip."""
 
@@ -65,8 +61,6 @@ class StaticFiles:
         self._seen = _state(folder)
         self.bundle = bundle.read(folder)
         self.imports = {name: f"vendor/{file}" for name, file in vendor.imports(folder).items()}
-        if self.bundle is not None:
-            self.imports = {name: path for name, path in self.imports.items() if name.startswith(LATER)}
         self.files = {path: _read(folder, path) for path in sorted(self._seen) if self._is_served(path)}
         self.files[STYLES] = _file(STYLES, b"".join(self.files[path].content for path in self.styles))
         checksum = hashlib.sha256()
@@ -76,13 +70,9 @@ class StaticFiles:
         self._modules: dict[str, tuple[str, ...]] = {}
 
     def _is_served(self, path: str) -> bool:
-        """Return whether a file is served: a script of the bundle or outside of it, and any other file."""
-        if not path.endswith(".js"):
-            return True
+        """Return whether a file is served. The modules are served also beside a bundle, to tests and the console."""
         folder, _, name = path.rpartition("/")
-        if self.bundle is None:
-            return folder != bundle.FOLDER
-        return (folder == bundle.FOLDER and name in self.bundle) or path in self.imports.values()
+        return folder != bundle.FOLDER or name in (self.bundle or ())
 
     @property
     def changed(self) -> bool:

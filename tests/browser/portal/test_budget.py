@@ -17,7 +17,7 @@ from portal_site import PATIENCE_SECONDS, PortalSite, Problems, portal_site, sta
 from bridge import Experiment, Workspace
 from bridge.records.run import RunChanges, RunRecord, new_run_id
 from bridge.records.series import Point
-from bridge.server.static_files import StaticFiles
+from bridge.server.static_files import STYLES, StaticFiles
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -150,7 +150,9 @@ def test_the_first_chart_needs_few_bytes_and_requests(
 
 def test_all_modules_and_packages_together_stay_small() -> None:
     served = StaticFiles()
-    paths = [path for path in served.files if path.endswith((".js", ".css")) and path not in served.styles]
+    assert served.bundle is not None
+    paths = [STYLES, *(f"bundle/{name}" for name in served.bundle)]
+    paths += [path for name, path in served.imports.items() if name.startswith("highlight")]
     sizes = {path: len(served.files[path].compressed) for path in paths}
     assert sum(sizes.values()) <= PORTAL_BYTES, sizes
 

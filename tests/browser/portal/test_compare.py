@@ -288,7 +288,7 @@ def browser_seconds() -> float:
 
 
 MANY = """async () => {
-  const root = document.querySelector('script[src$="/app.js"]').src.replace(/app\\.js$/, "");
+  const root = `${document.documentElement.dataset.static}/`;
   const [{ Parallel }, { numberAxis }, { render }, { html }, { useState }] = await Promise.all(
     [`${root}parts/parallel.js`, `${root}lib/axes.js`, "preact", "htm/preact", "preact/hooks"]
       .map((name) => import(name)));
