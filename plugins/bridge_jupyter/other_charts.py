@@ -1,4 +1,4 @@
-"""The charts of a run that are not lines: tables, matrices, curves, and images."""
+"""The charts of a run that are not lines: bands of texts, tables, matrices, curves, and images."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ MOST = 60
 ROWS = 1_000
 """The greatest number of rows of a table that are sent: the last ones."""
 
+BANDS = "bands"
+"""The kind of the chart of texts, bools and None: bands over the steps."""
+
 LARGEST = 4_000_000
 """The greatest size of an image or of a logged chart that is sent, in bytes."""
 
@@ -30,7 +33,7 @@ IMAGES = {
 
 
 class OtherChart(NamedTuple):
-    """A chart: its key, its kind as in `LoggedMetric.kinds`, and the number of logged rows or files."""
+    """A chart: its key, its kind as in `LoggedMetric.kinds` or `BANDS`, and the number of values, rows or files."""
 
     key: str
     kind: str
@@ -46,10 +49,14 @@ def other_charts(series: Sequence[SeriesSummary]) -> list[OtherChart]:
     """Return the charts of a run that are not lines, in the order in which their keys were first logged."""
     found: dict[tuple[str, str], int] = {}
     for one in series:
-        if one.kind in KIND_NAMES and one.kind != SCALAR:
+        if one.kind == SCALAR and one.value_type == "text" and one.points > 1:
+            found[one.key, BANDS] = one.points
+        elif one.kind in KIND_NAMES and one.kind != SCALAR:
             name = one.key, KIND_NAMES[one.kind]
             found[name] = max(one.points, found.get(name, 0)) if one.kind == COLUMN else one.points
-    return [OtherChart(key, kind, points) for (key, kind), points in found.items()][:MOST]
+    tables = {key for key, kind in found if kind == "table"}  # a text under the key of a table is part of the table
+    charts = [OtherChart(*name, points) for name, points in found.items()]
+    return [chart for chart in charts if chart.kind != BANDS or chart.key not in tables][:MOST]
 
 
 def value_of(place: RunPlace, chart: OtherChart) -> tuple[dict[str, Any], list[bytes]]:
@@ -62,9 +69,19 @@ def value_of(place: RunPlace, chart: OtherChart) -> tuple[dict[str, Any], list[b
         metric = logged_metric(chart.key, records)
         if chart.kind == "table":
             return _table(metric), []
+        if chart.kind == BANDS:
+            points = sorted(zip(metric.points.steps.tolist(), metric.points.values.tolist(), strict=True), key=_step)
+            return {
+                "steps": [step for step, _ in points[-ROWS:]],
+                "words": plain([word for _, word in points[-ROWS:]]),
+            }, []
         return _file(place, metric, chart.kind)
     except (BridgeError, ValueError, KeyError, TypeError) as error:
         return {"problem": str(error)}, []
+
+
+def _step(point: tuple[int, Any]) -> int:
+    return point[0]
 
 
 def _table(metric: LoggedMetric) -> dict[str, Any]:

@@ -40,6 +40,16 @@ def test_tables_and_matrices_are_sent_once_and_after_each_change(run: Run, view:
     assert (changed[1][0]["step"], changed[1][0]["data"]["matrix"][0]) == (1, [5, 2])
 
 
+def test_texts_are_sent_in_the_order_of_their_steps(run: Run, view: MakeView) -> None:
+    run.log("phase", "train", step=2)
+    run.log("phase", "warm-up", step=1)
+    run.log("done", False)
+    found = view(run).take(READY)
+    state = next(message for message, _ in found if message["kind"] == "state")
+    assert state["others"] == [["phase", "bands", 2]]
+    assert values_of(found)["bands phase"][0] == {"steps": [1, 2], "words": ["warm-up", "train"]}
+
+
 def test_only_the_visible_charts_are_sent(run: Run, view: MakeView) -> None:
     for number in range(8):
         run.log_row(f"table{number}", x=1)

@@ -85,7 +85,10 @@ function Chart({ name, series, connection, look, hover, see }) {
   const names = shown.map((one) => about(one.run).name).join("\n");
   const lines = useMemo(() => {
     const band = shown.length > BANDS ? "none" : "minmax";
-    return shown.map((one) => toLine(one, { ...about(one.run), ...runColour(about(one.run).number, look.dark), band }));
+    return shown.map((one) => {
+      const { colour, dash } = runColour(about(one.run).number, look.dark);
+      return toLine(one, { ...about(one.run), colour, dash: shown.length > 1 ? dash : [], band });
+    });
   }, [shown, names, look.dark]);
   const isLine = connection.lines.has(name);
   return html`<figure class="card" ref=${card} data-key=${name} onPointerMove=${() => keepTip(card.current)}>

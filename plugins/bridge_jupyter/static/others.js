@@ -4,6 +4,7 @@ import { html } from "htm/preact";
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { number, plural } from "runbridge/lib/format.js";
 import { decoded } from "runbridge/lib/kinds.js";
+import { Bands } from "runbridge/parts/bands.js";
 import { AccuracyCurves, Predictions, Residuals } from "runbridge/parts/curves.js";
 import { Heat } from "runbridge/parts/heat.js";
 import { ValueTable } from "runbridge/parts/value_tables.js";
@@ -29,7 +30,7 @@ function Other({ chart, value, see }) {
   const card = useRef(/** @type {HTMLElement | null} */ (null));
   const [key, kind, points] = chart;
   useEffect(() => watchSeen(/** @type {HTMLElement} */ (card.current), idOf(chart), see), [key, kind]);
-  const about = kind === "table" ? plural(points, "row") : value?.step !== undefined ? `step ${number(value.step)}` : "";
+  const about = kind === "table" ? plural(points, "row") : kind === "bands" ? plural(points, "value") : value?.step !== undefined ? `step ${number(value.step)}` : "";
   return html`<figure class="card other" ref=${card} data-key=${key} data-kind=${kind} aria-label=${key}>
     <figcaption class="row">
       <span class="cut grow strong" title=${key}>${key}</span>
@@ -50,6 +51,7 @@ function Body({ label, kind, value }) {
   const { data } = value;
   if (kind === "table")
     return html`<${ValueTable} label=${label} columns=${columns} steps=${value.steps} total=${value.total} height=${160} />`;
+  if (kind === "bands") return html`<${Bands} label=${label} x=${value.steps} words=${value.words} />`;
   if (kind === "image") return html`<img src=${value.url} alt=${`${label}, step ${value.step}`} />`;
   if (kind === "confusion_matrix")
     return html`<${Heat} label=${label} classes=${data.class_labels ?? []} matrix=${data.matrix ?? []} mode=${form} onMode=${setForm} />`;

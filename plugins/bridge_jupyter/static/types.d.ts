@@ -32,6 +32,7 @@ export interface OtherValue {
   data?: any;
   columns?: Record<string, (string | number | boolean | null)[]>;
   steps?: number[];
+  words?: (string | number | boolean | null)[];
   total?: number;
   url?: string;
 }

@@ -78,11 +78,12 @@ function View({ connection, dark }) {
   const [smoothing, setSmoothing] = useState(0);
   if (!contents) return html`<div class="view waiting soft">${problem || "Waiting for the kernel …"}</div>`;
   const charted = new Set(contents.keys.filter((key) => isChart(connection, key)));
+  for (const [key, kind] of contents.others) if (kind === "bands") charted.add(key);
   const look = { dark: dark.value, log, smoothing };
   const runs = contents.subject !== "run" && contents.rows.length > 0;
   const table = html`<${Rows} connection=${connection} dark=${dark.value} now=${now} />`;
   return html`<div class="view" data-subject=${contents.subject}>
-    <${Head} ...${{ connection, contents, now, look, setLog, setSmoothing, hasCharts: charted.size > 0 }} />
+    <${Head} ...${{ connection, contents, now, look, setLog, setSmoothing, hasCharts: contents.keys.some((key) => charted.has(key)) }} />
     <div class="body" tabindex="-1">
       <${Problems} run=${contents.run} problem=${problem} />
       ${runs ? table : null}
