@@ -138,10 +138,7 @@ def test_the_sheet_lists_the_keys_of_the_page(page: Page, site: PortalSite, ids:
     expect(sheet).to_be_visible()
 
 
-def test_the_palette_finds_a_run_and_a_command(
-    page: Page, site: PortalSite, ids: dict[str, str], problems: Problems
-) -> None:
-    problems.accept("pages/run.js")  # until the module exists
+def test_the_palette_finds_a_run_and_a_command(page: Page, site: PortalSite, ids: dict[str, str]) -> None:
     open_page(page, site, f"experiments/{ids['experiment']}", "digits")
     palette = find(page, PALETTE)
     field = find(palette, PALETTE_FIELD)
@@ -193,6 +190,7 @@ def test_a_menu_is_used_with_the_keyboard(page: Page, site: PortalSite, ids: dic
 def test_a_picker_finds_a_key_by_parts_of_its_name(page: Page, site: PortalSite, ids: dict[str, str]) -> None:
     open_page(page, site, f"experiments/{ids['experiment']}", "digits")
     page.get_by_role("button", name="Group", exact=True).click()
+    expect(page.get_by_role("combobox", name="Group by")).to_be_focused()
     page.keyboard.type("optim")
     options = page.get_by_role("listbox").get_by_role("option")
     expect(options).to_have_count(1)

@@ -89,6 +89,7 @@ def test_failed_runs_are_named_tagged_annotated_archived_and_brought_back(page: 
     page.goto(f"{site.address}experiments/{experiment.id}")
     rows = find(page, controls.RUNS).get_by_role("row")
     expect(rows).to_have_count(4)  # a heading and three runs
+    expect(find(page, controls.VIEWS)).to_be_enabled()  # the parts that are loaded last have their keys
     page.keyboard.press("/")
     expect(find(page, controls.FILTER)).to_be_focused()
     page.keyboard.type("status = 'Failed'")
