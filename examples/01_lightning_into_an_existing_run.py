@@ -144,7 +144,7 @@ def main() -> None:
     run.complete()
     show(run)
     print(f"\nTrained in {time.monotonic() - began:.0f} s; everything is in {Path(arguments.path).resolve()}.")
-    print("Look at it in a browser, or with MLflow's UI:\n")
+    print("Look at it in MLflow's UI, or on its page in a browser:\n")
     print(f"  {command('mlflow')} ui --backend-store-uri {ws.get_mlflow_tracking_uri()}")
     print(f"  {command('runbridge')} ui {arguments.path} --page runs/{run.id}\n")
 

@@ -34,7 +34,9 @@ def test_a_sweep_trains_in_a_submitted_script(tmp_path: Path) -> None:
 
 
 def test_values_of_every_log_call_are_read(tmp_path: Path) -> None:
-    assert printed("logging_api/logging_api.py", tmp_path) == [
+    *lines, page = printed("logging_api/logging_api.py", tmp_path)
+    assert page.startswith("page: runbridge ui ")
+    assert lines == [
         "Completed red 42 89",
         "params: {'optimizer': 'adam', 'learning rate': '0.1'}",
         "loss: [1.0, 0.5, 0.3333333333333333]",

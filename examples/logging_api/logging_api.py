@@ -49,3 +49,4 @@ print("sine:", {column: len(values) for column, values in metrics["sine"].items(
 print("files:", len(again.get_file_names()))
 again.tag("favourite")
 print("tags:", again.get_tags())
+print("page:", again.get_portal_url())
