@@ -91,3 +91,9 @@ test("a density shows the colour of its lines, and nothing elsewhere", () => {
   assert.ok(Math.abs(pixels[at + 3] - 127) <= 2);
   assert.equal(pixels[4 * (2 * 20 + 10) + 3], 0);
 });
+
+test("a value that many runs have counts once for the choice of a logarithmic axis", () => {
+  const rates = Array.from({ length: 40 }, (_, at) => 10 ** (-4 + at / 13));
+  assert.equal(numberAxis("params.lr", "lr", floats(...rates, ...Array(300).fill(1))).log, true);
+  assert.equal(numberAxis("params.seed", "seed", floats(...Array.from({ length: 300 }, (_, at) => at + 1))).log, false);
+});

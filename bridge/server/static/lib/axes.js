@@ -20,7 +20,7 @@ import { number } from "./format.js";
 import { logTicks, ticks, tickText } from "./scale.js";
 
 const LOG_RATIO = 100; // an axis is logarithmic by itself if its values span this ratio, and
-const LOG_MEDIAN = 0.15; // half of them lie in this share at its lower end
+const LOG_MEDIAN = 0.15; // half of the different values lie in this share at its lower end
 const FEW = 12; // an axis with so few different values has a tick at each
 
 /**
@@ -58,7 +58,7 @@ export function numberAxis(key, label, values, options = {}) {
  */
 function spansPowers(values, low, high) {
   if (high / low < LOG_RATIO) return false;
-  const sorted = values.filter(Number.isFinite).sort();
+  const sorted = Float64Array.from(new Set(values.filter(Number.isFinite))).sort();
   return sorted[sorted.length >> 1] - low < LOG_MEDIAN * (high - low);
 }
 
