@@ -41,3 +41,14 @@ def test_every_pattern_has_the_same_matches(pair: Pair) -> None:
     with pair.same_chance():
         runs, experiments = searches.fill(pair)
         assert sum(searches.search(pair, runs, experiments, drawn) for drawn in searches.PATTERN_SEARCHES) > 100
+
+
+def test_a_value_with_both_kinds_of_quotes_is_found_by_two_patterns(pair: Pair) -> None:
+    """No text can be equal to it: in a text, two quotes are two characters. The page writes these patterns."""
+    values = ['it\'s "x"', "it''s", 'it-s "x"', "it's -x-"]
+    filters = ['tags.t LIKE \'it_s "x"\' and tags.t LIKE "it\'s _x_"', "tags.t = 'it''s'", "tags.t = 'it''s \"x\"'"]
+    for side in (pair.theirs, pair.ours):
+        for value in values:
+            side.client.create_run("0", tags={"t": value})
+        found = [[run.data.tags["t"] for run in side.client.search_runs(["0"], text)] for text in filters]
+        assert found == [[values[0]], [values[1]], []]

@@ -217,6 +217,24 @@ def test_too_many_pages_are_refused(stores: WorkspaceStores, api: Api, monkeypat
     run(test)
 
 
+def test_of_pages_that_ask_at_once_as_many_listen_as_may(
+    stores: WorkspaceStores, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several requests are checked in threads before the first of them listens."""
+    monkeypatch.setattr(live, "MOST_LISTENERS", 2)
+
+    async def test() -> None:
+        watcher = live.Watcher(lambda: stores.tracking.views)
+        streams = [live._events(watcher, live.Listener(live.Scope(), "")) for _ in range(3)]
+        first = [await anext(stream, "") for stream in streams]
+        assert [bool(event) for event in first] == [True, True, False]
+        for stream in streams:
+            await stream.aclose()  # type: ignore[attr-defined]
+        assert not watcher.is_watching
+
+    run(test)
+
+
 def test_a_silent_stream_sends_comments(stores: WorkspaceStores, api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(live, "COMMENT_SECONDS", 0.01)
 

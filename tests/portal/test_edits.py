@@ -49,6 +49,7 @@ def test_runs_are_archived_restored_and_purged(stores: WorkspaceStores, api: Api
         answer = api.post("/runs/purge", {"runs": ["a", "b"], "confirm": confirm})
         assert (answer.status, "must be 2, the number of runs" in answer.sentence) == (400, True)
     assert len(stores.tracking.get_runs(RUNS)) == 3
+    assert api.post("/runs/purge", {"runs": ["a"], "confirm": True}).status == 400, "true is not the number 1"
     assert api.post("/runs/purge", {"runs": ["a", "b", "a"], "confirm": 2}).status == 200
     assert list(stores.tracking.get_runs(RUNS)) == ["c"]
     assert stores.artifacts.list("0/a/artifacts") == []

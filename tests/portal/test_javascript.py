@@ -189,6 +189,14 @@ NAMES = (
 )
 
 
+def test_the_page_completes_a_value_that_the_store_reads() -> None:
+    asked = [("params.lr", "0.1"), ("tags.n", "3"), ("metrics.loss", "1e+21"), ("metrics.loss", "-1e-7")]
+    texts = answers(*[("lib/filter.js", "literal", one) for one in asked])
+    for (name, value), text in zip(asked, texts, strict=True):
+        (clause,) = parse_run_filter(f"{name} = {text}")
+        assert clause.operand == (float(value) if clause.entity == "metric" else value)
+
+
 @pytest.mark.parametrize("entity", ["metric", "param", "tag"])
 def test_the_store_reads_the_clauses_that_the_page_writes(entity: str) -> None:
     values: Sequence[Any] = (0.5, -1e-7, 3) if entity == "metric" else ("adamw", "it's", "", "a and b", "é\n")
@@ -199,6 +207,8 @@ def test_the_store_reads_the_clauses_that_the_page_writes(entity: str) -> None:
     for text, (name, value) in zip(texts, pairs, strict=True):
         (clause,) = parse_run_filter(text)
         assert (clause.entity, clause.key, clause.operand) == (entity, name, value), text
+    (text,) = answers(("lib/filter.js", "clauseText", [f"{entity}s.a", "=", 'it\'s "x"']))
+    assert entity == "metric" or [one.operand for one in parse_run_filter(text)] == ['it_s "x"', "it's _x_"]
     joined = " and ".join(texts[:40])
     assert len(parse_run_filter(joined)) == len(texts[:40])
     assert answers(("lib/filter.js", "clauses", [joined]))[0] == texts[:40]

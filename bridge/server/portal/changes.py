@@ -57,8 +57,9 @@ def post_restore(ask: Ask) -> Response:
 def post_purge(ask: Ask) -> Response:
     """Remove runs permanently, with their points and files. `confirm` must be the number of runs."""
     runs = _runs(ask)
-    if ask.json().get("confirm") != len(runs):
-        raise InvalidValue("confirm", ask.json().get("confirm"), f"must be {len(runs)}, the number of runs to remove")
+    confirm = ask.json().get("confirm")
+    if type(confirm) is not int or confirm != len(runs):
+        raise InvalidValue("confirm", confirm, f"must be {len(runs)}, the number of runs to remove")
     for record in ask.tracking.get_runs(runs, latest=False).values():
         ask.artifacts.delete(record.artifact_root)  # the files go first, because only the record names them
     ask.tracking.purge_runs(runs)

@@ -72,7 +72,7 @@ def get_file(ask: Ask) -> Response:
     root, path = root_of(ask, ask.run()), ask.path["path"]
     record = _file(ask.artifacts, root, path)
     size, etag = record.size_bytes or 0, _etag(root, record)
-    if ask.headers.get("if-none-match") == etag:
+    if etag in ask.headers.get("if-none-match", ""):
         return Response(status_code=304, headers={**HEADERS, "ETag": etag})
     is_same = ask.headers.get("if-range", etag) == etag
     try:

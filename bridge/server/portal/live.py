@@ -131,7 +131,13 @@ class Watcher:
             raise StoreUnavailable("The stream of changes", f"{MOST_LISTENERS} pages use it already")
 
     def add(self, listener: Listener) -> None:
-        """Add a listener."""
+        """Add a listener.
+
+        Raises:
+            StoreUnavailable: too many pages listen already. Several requests may have passed `check_free` before the
+                first of them listens.
+        """
+        self.check_free()
         self._listeners.add(listener)
         self._is_new = True
         if self._task is None:

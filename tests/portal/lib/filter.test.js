@@ -48,6 +48,9 @@ test("a clause is added once, and a name that needs quotes gets them", () => {
   assert.deepEqual(filter.clauses("a = 'x and y' and run_id in ('a','b') AND b = 1"), ["a = 'x and y'", "run_id in ('a','b')", "b = 1"]);
   assert.equal(filter.clauseText("metrics.val/loss", "<", 0.3), "metrics.`val/loss` < 0.3");
   assert.equal(filter.clauseText("tags.team", "=", "it's"), 'tags.team = "it\'s"');
+  assert.equal(filter.clauseText("tags.team", "=", `it's "x"`), `tags.team LIKE 'it_s "x"' and tags.team LIKE "it's _x_"`);
+  assert.equal(filter.clauseText("metrics.loss", "<", 1e21), "metrics.loss < 1e21");
+  assert.equal(filter.literal("metrics.loss", "1e+21"), "1e21");
   assert.equal(filter.keyText("name"), "run_name");
   assert.equal(filter.columnOf("metric.`a.b`"), "metrics.a.b");
   assert.equal(filter.placeIn("𝄞a", 1), 2);

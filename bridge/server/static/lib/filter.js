@@ -128,17 +128,25 @@ const NUMBERS = /^metrics\.|^(?:attributes\.)?(?:.*_time|duration|number|created
 
 /** Return a value that a filter compares with a column: in quotes, unless both are numbers. @param {string} name @param {string} text */
 export const literal = (name, text) =>
-  NUMBERS.test(name) && text.trim() && Number.isFinite(Number(text)) ? text : valueText(text);
+  NUMBERS.test(name) && text.trim() && Number.isFinite(Number(text)) ? text.replace("e+", "e") : valueText(text);
+
+/** Whether no text in a filter can be equal to a value, because the value has both kinds of quotes. @param {string} value */
+export const hasBothQuotes = (value) => value.includes("'") && value.includes('"');
 
 /**
  * Return a clause that compares a column with a value.
+ *
+ * A text with both kinds of quotes is compared with two patterns, in which `_` stands for the quotes of one kind.
  *
  * @param {string} name The name of the column.
  * @param {string} comparator
  * @param {string | number} value
  */
-export const clauseText = (name, comparator, value) =>
-  `${keyText(name)} ${comparator} ${typeof value === "number" ? value : valueText(value)}`;
+export const clauseText = (name, comparator, value) => {
+  if (typeof value === "number") return `${keyText(name)} ${comparator} ${String(value).replace("e+", "e")}`;
+  if (comparator !== "=" || !hasBothQuotes(value)) return `${keyText(name)} ${comparator} ${valueText(value)}`;
+  return [value.replaceAll("'", "_"), value.replaceAll('"', "_")].map((like) => `${keyText(name)} LIKE ${valueText(like)}`).join(" and ");
+};
 
 /** Return the clauses of a filter, as texts. @param {string} text */
 export function clauses(text) {

@@ -2,7 +2,7 @@
 
 import { getKeys } from "../data/api.js";
 import { columnName } from "../lib/column.js";
-import { comparators, keyText } from "../lib/filter.js";
+import { comparators, hasBothQuotes, keyText } from "../lib/filter.js";
 import { plural } from "../lib/format.js";
 import { TITLES } from "./experiment_cells.js";
 
@@ -104,7 +104,7 @@ export async function completions(experiment, known, all, wanted) {
   }
   if (wanted.want === "value") {
     if (wanted.key === "status") return ["Running", "Completed", "Failed", "Canceled", "NotStarted", "Queued"].filter((text) => text.toLowerCase().startsWith(typed)).map((text) => ({ text }));
-    const words = key ? [...key.words].sort((one, other) => other[1] - one[1]) : []; // the values of most runs first
+    const words = key ? key.words.filter(([text]) => !hasBothQuotes(text)).sort((one, other) => other[1] - one[1]) : []; // the values of most runs first
     const hint = key && key.entity === "metric" && key.minimum !== null ? [{ text: String(key.minimum), hint: "least" }, { text: String(key.maximum), hint: "greatest" }] : [];
     return [...words.map(([text, count]) => ({ text, hint: plural(count, "run") })), ...hint].filter((option) => option.text.toLowerCase().includes(typed));
   }
