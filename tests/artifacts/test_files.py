@@ -434,6 +434,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // (1024 if 
 """
 
 
+@pytest.mark.slow
 def test_a_large_file_needs_only_a_few_megabytes_of_memory(tmp_path: Path) -> None:
     size_bytes = 200_000_000
     with (tmp_path / "large").open("wb") as file:

@@ -180,6 +180,7 @@ def test_an_offline_run_in_a_with_block_is_complete_too(tmp_path, monkeypatch):
     assert ended.stderr.count("\n") == 1, "it says where the run is, and nothing else"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_workers_of_a_process_share_its_offline_run(tmp_path, method):
     script = tmp_path / "train.py"

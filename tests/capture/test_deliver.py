@@ -227,6 +227,7 @@ VALUES = st.sampled_from([0, 1, -1, 0.5, -0.0, math.nan, math.inf, 2**60, "", "t
 POINTS = st.lists(st.tuples(st.sampled_from("ab"), VALUES, st.sampled_from([None, 0, 1, -(2**63)])), max_size=6)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(parts=st.lists(POINTS, min_size=1, max_size=4))
 def test_points_logged_between_deliveries_arrive_bit_by_bit(workspace, experiment, target, parts):

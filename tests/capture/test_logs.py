@@ -133,6 +133,7 @@ def test_hidden_files_and_folders_are_skipped(swept, logs):
     assert swept.get_file_names() == ["logs/tb-logs/events.out.tfevents.1"]
 
 
+@pytest.mark.slow
 def test_five_megabytes_written_while_they_are_stored_are_complete(experiment, working_folder, monkeypatch):
     monkeypatch.setattr(capture, "SWEEP_SECONDS", 0.01)
     run = experiment.start_logging(snapshot_directory=None)

@@ -238,6 +238,7 @@ def test_an_experiment_with_its_own_artifact_location_causes_a_warning(workspace
     assert "far" in run.warnings[0]
 
 
+@pytest.mark.slow
 def test_a_thousand_files_are_stored_in_seconds(experiment, working_folder):
     run = begin(experiment)
     make(working_folder / "outputs", *(f"{number % 10}/{number}" for number in range(1_000)))

@@ -187,6 +187,7 @@ def test_output_of_forked_children_is_stored_once(script, only_run):
     assert sorted(content(only_run(), LOG).split()) == ["again", "child", "parent"]
 
 
+@pytest.mark.slow
 def test_a_signal_handler_can_print(script, only_run):
     code = (
         "import signal\n"

@@ -160,6 +160,7 @@ def test_an_interpreter_that_has_runbridge_needs_nothing(tmp_path: Path) -> None
     assert import_paths(str(tmp_path / "not-there")) == []
 
 
+@pytest.mark.slow
 def test_processes_can_create_the_folder_at_once(home: Path) -> None:
     code = "from bridge.environments.import_folder import import_folder; print(import_folder())"
     started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(5)]

@@ -11,6 +11,7 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from forked import Fork
 from interrupting import EXCEPTIONS, Interrupts, each_place, places
 from longer import LONG
@@ -27,6 +28,7 @@ CALLS = [
 ]
 
 
+@pytest.mark.slow
 def test_objects_of_an_interrupted_read_can_be_collected(tmp_path: Path, fork: Fork) -> None:
     journal_id = write(tmp_path / "journal", CALLS)
     size = (tmp_path / "journal" / f"{journal_id}.log").stat().st_size

@@ -71,6 +71,7 @@ def test_a_view_object_is_one_output_with_all_forms(run: Run, tmp_path: Path) ->
     assert "digits: Running" in output["text/plain"]
 
 
+@pytest.mark.slow
 def test_a_closed_view_is_not_updated(run: Run, tmp_path: Path) -> None:
     cell = """
 from bridge_jupyter import RunView
@@ -84,6 +85,7 @@ print(before, len(WATCHER._views))
     assert (text.strip(), error) == ("1 0", "None")
 
 
+@pytest.mark.slow
 def test_other_lists_are_shown_as_before(run: Run, tmp_path: Path) -> None:
     for cell, expected in (("[1, 2]", "[1, 2]"), ("[]", "[]")):
         ((outputs, text, error),) = shown(run, tmp_path, IN_A_KERNEL, cell)
@@ -107,6 +109,7 @@ def test_without_a_kernel_there_is_a_table(run: Run, tmp_path: Path) -> None:
     assert HINT not in outputs[0]["text/html"]
 
 
+@pytest.mark.slow
 def test_an_error_of_the_view_never_reaches_the_cell(run: Run, tmp_path: Path) -> None:
     before = f"{IN_A_KERNEL}\nimport bridge_jupyter.picture\nbridge_jupyter.picture.contents_of = None"
     ((outputs, _, error),) = shown(run, tmp_path, before, "display(run)")
@@ -125,6 +128,7 @@ print(hasattr(run._display_(), "_repr_html_"))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "expected"), [("", "RunView"), ("sys.modules['anywidget'] = None", "HtmlText")])
 def test_marimo_gets_a_widget_or_a_table(run: Run, tmp_path: Path, before: str, expected: str) -> None:
     code = MARIMO.format(before=before, path=str(run.experiment.workspace.path), run=run.id)

@@ -47,6 +47,7 @@ def shown(run: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shown]:
             thread.join(10)
 
 
+@pytest.mark.slow
 def test_processes_can_be_forked_while_a_view_is_updated(run: Run, shown: Shown) -> None:
     """As by the data loaders of PyTorch. A child has neither the thread nor its locks."""
 

@@ -56,6 +56,7 @@ def end_interrupted(workspace: Workspace, run_id: str, interrupts: Interrupts) -
     assert kept == PRINTED + b"it diverged\n", place
 
 
+@pytest.mark.slow
 def test_an_exception_anywhere_in_the_end_of_a_launcher_loses_nothing(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def test_output_waits_in_order_until_it_can_be_written(monkeypatch: pytest.Monke
     assert (taken.trouble, taken.dropped_bytes) == (None, 0)
 
 
+@pytest.mark.slow
 def test_output_beyond_the_memory_limit_waits_in_a_file(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -57,6 +57,7 @@ def test_modules_that_mlflow_loads_during_its_import_do_not_import_mlflow(module
     _python(f"import sys, {module}; assert not any(name.split('.')[0] == 'mlflow' for name in sys.modules)")
 
 
+@pytest.mark.slow
 def test_importing_mlflow_registers_every_entry_point_without_a_warning() -> None:
     _python(
         """

@@ -86,6 +86,7 @@ def test_values_that_two_processes_log_at_once_are_stored_once(uri: str, tmp_pat
     assert [given.dataset.name for given in kept.inputs.dataset_inputs] == ["digits"]
 
 
+@pytest.mark.slow
 def test_values_that_threads_log_at_once_are_stored_once(uri: str) -> None:
     client = MlflowClient(uri)
     run = client.create_run("0").info.run_id

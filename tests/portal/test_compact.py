@@ -27,6 +27,7 @@ def same_programs(pairs: list[tuple[str, str]]) -> list[bool]:
     return answers
 
 
+@pytest.mark.slow
 def test_scripts_without_comments_are_the_same_programs() -> None:
     texts = [file.read_text(encoding="utf-8") for file in SCRIPTS]
     same = same_programs([(text, compact_script(text)) for text in texts])

@@ -156,6 +156,7 @@ def key_of(sent: tuple[dict[str, Any], Mapping[str, Any]], name: str, ascending:
     return {**key, **({"words": words} if words else {}), **({} if present is None else {"present": present.tolist()})}
 
 
+@pytest.mark.slow
 def test_rows_have_the_order_of_the_store(stores: WorkspaceStores) -> None:
     random_runs(stores, 10_000)
     sent = Api(stores).get("/experiments/0/table", cols=",".join(SENT.values())).frame

@@ -271,6 +271,7 @@ for number in range(0, 300, 3):
 """
 
 
+@pytest.mark.slow
 def test_rows_that_two_processes_log_at_once_stay_complete_and_in_order(place: Place) -> None:
     run = place.experiment.start_logging(snapshot_directory=None, outputs=False)
     assert place.workspace.path is not None

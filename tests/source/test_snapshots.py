@@ -522,6 +522,7 @@ def test_links_that_lead_out_of_the_folder_through_each_other_are_refused(
     assert [path.name for path in (tmp_path / "back").iterdir()] == ["b"]
 
 
+@pytest.mark.slow
 def test_processes_can_take_the_same_snapshot_at_once(workspace: Workspace, tmp_path: Path) -> None:
     folder = fill(tmp_path / "src")
     code = f"""

@@ -270,6 +270,7 @@ def three(tmp_path: Path, untended: None) -> Iterator[list[JournaledStore]]:
         writer.close()
 
 
+@pytest.mark.slow
 def test_a_fold_stores_few_series_at_once(
     tmp_path: Path, three: list[JournaledStore], monkeypatch: pytest.MonkeyPatch
 ) -> None:

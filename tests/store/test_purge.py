@@ -123,7 +123,8 @@ def test_others_can_write_between_the_slices(store: SqlBackend, path: Path, monk
     assert count_of(path, "run") == 1
 
 
-@pytest.mark.parametrize("what", ["runs", pytest.param("experiment", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["runs", "experiment"])
 def test_a_purge_is_linear_in_the_runs_and_keys_that_it_removes(store: SqlBackend, path: Path, what: str) -> None:
     """Eight times as much may cost ten times as much. A search through the removed rows would cost sixty times."""
     costs = []

@@ -54,7 +54,7 @@ def test_a_table_of_45_000_cells_is_folded_and_read_in_less_than_a_second_of_cpu
         assert record.positions.tolist() == record.steps.tolist() == record.timestamps.tolist() == list(range(ROWS))
 
 
-@pytest.mark.parametrize("text", ["", "same", "other sizes"])
+@pytest.mark.parametrize("text", ["", "same", pytest.param("other sizes", marks=pytest.mark.slow)])
 def test_more_rows_than_one_batch_are_read_in_order(store: JournaledStore, text: str) -> None:
     values: list[Value] = [f"{number:05}" if text == "same" else text and "x" * (number % 7) for number in range(9_000)]
     for number, value in enumerate(values):

@@ -340,6 +340,7 @@ def test_an_upgrade_of_many_runs_is_logged(
     assert re.search("Upgrading .*workspace.db with 4 runs", record.getMessage())
 
 
+@pytest.mark.slow
 def test_processes_can_open_a_database_of_the_first_schema_at_once(first: Path) -> None:
     code = f"from bridge import Run, Workspace\nprint(Run.get(Workspace.open({str(first)!r}), 'r1').status)"
     opening = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]

@@ -231,7 +231,7 @@ def rows_wanted(logged: list[Call], key: str) -> list[Wanted]:
     return [(pickled(cells), *rest) for cells, *rest in wanted]  # type: ignore[misc]  # a tuple's rest is a list
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2))])
 def test_two_processes_that_log_at_once_lose_nothing_and_each_keeps_its_order(tmp_path: Path, seed: int) -> None:
     store = open_journaled(tmp_path)
     create_run(store, RunRecord("r1", "0"))
