@@ -58,7 +58,8 @@ for read in (run.get_metrics, lambda: run.get_series("loss"), lambda: run.get_me
     except BridgeError as error:
         print(error)
 run.complete()
-print(run.get_status(), [name for name in run.get_file_names() if "_1" not in name], run.warnings)
+files = [name for name in run.get_file_names() if not name.startswith(("images/", "metrics/"))]
+print(run.get_status(), files, run.warnings)
 with Run.get_context() as offline:
     offline.log("loss", 1)
 print(sorted({name.partition(".")[0] for name in sys.modules} & {"numpy", "pathspec", "psutil", "requests", "yaml"}))
