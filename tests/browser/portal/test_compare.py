@@ -66,11 +66,13 @@ def test_only_params_that_differ_are_shown_until_all_are_wanted(
 def test_the_best_value_is_marked_and_its_direction_can_be_changed(
     page: Page, site: PortalSite, ids: dict[str, str]
 ) -> None:
-    compare(page, site, ids, "run0", "run11")
-    assert ["best" in cell for cell in cells(page, "verdict")] == [False, True]
+    compare(page, site, ids, "run0", "run1", "run2", "run11")
+    assert ["best" in cell for cell in cells(page, "verdict")] == [False, False, False, True]
+    page.set_viewport_size({"width": 360, "height": 740})
+    assert page.evaluate("() => document.documentElement.scrollWidth") <= 360
     page.get_by_role("button", name="Best of verdict: the highest").click()
     expect(page.get_by_role("button", name="Best of verdict: the lowest")).to_be_visible()
-    assert ["best" in cell for cell in cells(page, "verdict")] == [True, False]
+    assert ["best" in cell for cell in cells(page, "verdict")] == [True, False, False, False]
 
 
 def test_differences_to_the_baseline_are_shown_in_percent(page: Page, site: PortalSite, ids: dict[str, str]) -> None:
