@@ -22,6 +22,7 @@ from bridge.store.backend import Backend
 from bridge.store.cuts import Cutter, FoldProgress
 from bridge.store.finished_journals import FinishedJournals
 from bridge.store.journal_readers import JournalReaders
+from bridge.store.late_reads import PAUSE_SECONDS, may_be_late
 from bridge.store.lease_watch import end_lost_leases, seems_over
 from bridge.store.packages import has_package
 from bridge.store.unfolded import UnfoldedBytes
@@ -70,7 +71,7 @@ class Folding:
         self._finished = FinishedJournals(self._inner, self._folder, self._readers, self._cutter)
         self._unfolded = UnfoldedBytes(self._folder, self._readers)
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
-        self._look_at = 0.0
+        self._look_at = self._late_until = 0.0
 
     @property
     def unfolded_bytes(self) -> int:
@@ -107,7 +108,18 @@ class Folding:
         Raises:
             StoreUnavailable: the backend cannot be written at the moment. Or another process or thread folds for longer
                 than the time limit. Or the caller is a signal handler that has interrupted a fold of this thread.
+                It is not raised if reads may be late; see `bridge.store.late_reads`.
         """
+        if not may_be_late():
+            self._fold(wait)
+        elif time.monotonic() > self._late_until:
+            try:
+                self._fold(wait)
+            except StoreUnavailable as error:
+                self._late_until = time.monotonic() + PAUSE_SECONDS
+                logger.warning("The newest points are not stored yet, so reads do not return them. %s", error)
+
+    def _fold(self, wait: bool) -> None:
         until = read_boot_time()
         with self._border():
             if self._folder.look():

@@ -15,6 +15,7 @@ from bridge.errors import StoreUnavailable
 from bridge.records.views import Changes
 from bridge.server.portal.answers import json_answer
 from bridge.server.portal.ask import Ask
+from bridge.store.late_reads import late_reads
 from bridge.store.views import RunViews
 
 logger = logging.getLogger("bridge")
@@ -173,7 +174,10 @@ class Watcher:
 
     def _look(self, asked: Iterable[tuple[Scope, str]]) -> dict[tuple[Scope, str], Changes]:
         """Return the changes for each scope since each cursor, in a thread. It is empty if nothing has changed."""
-        views = self._views()
+        with late_reads():
+            return self._changes(self._views(), asked)
+
+    def _changes(self, views: RunViews, asked: Iterable[tuple[Scope, str]]) -> dict[tuple[Scope, str], Changes]:
         now = views.get_changes().cursor
         if now == self._seen:
             return {}

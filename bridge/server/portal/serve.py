@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -17,6 +18,7 @@ from bridge.server.portal.answers import PRIVATE, error_answer
 from bridge.server.portal.ask import Ask, Role
 from bridge.server.portal.routes import Entry
 from bridge.server.portal.served import Served
+from bridge.store.late_reads import late_reads
 from bridge.store.sql.time_limit import limited_to
 
 logger = logging.getLogger("bridge")
@@ -50,7 +52,7 @@ def endpoint(entry: Entry, served: Served) -> Callable[[Request], Awaitable[Resp
 def _answer(entry: Entry, ask: Ask) -> Response:
     """Answer a request in a thread. Every failure becomes an answer with one sentence."""
     try:
-        with limited_to(SECONDS, CACHE_KIB):
+        with limited_to(SECONDS, CACHE_KIB), late_reads() if entry.needs == "reader" else nullcontext():
             return _tagged(entry, ask) if entry.is_tagged else entry.handler(ask)
     except BridgeError as error:
         return error_answer(error)
