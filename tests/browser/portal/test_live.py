@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import subprocess
 import sys
@@ -158,3 +159,42 @@ def test_an_archived_run_leaves_the_page_and_p_pauses(page: Page, site: PortalSi
     page.keyboard.press("p")
     expect(grid.get_by_role("row", name="leaving-1")).to_have_count(0)
     expect(grid.get_by_role("row", name="leaving-2")).to_have_count(1)
+
+
+DIFFERENT_PIXELS = """(key) => {
+  const { plot } = document.querySelector(`[data-chart=${key}] .lines-plot`);
+  const { context, canvas } = plot.frame;
+  const pixels = () => context.getImageData(0, 0, canvas.width, canvas.height).data;
+  const grown = pixels();
+  plot.draw(plot.drawn.natural);
+  const whole = pixels();
+  let different = 0;
+  for (let at = 0; at < whole.length; at += 4)
+    different += [0, 1, 2, 3].some((part) => Math.abs(whole[at + part] - grown[at + part]) > 40);
+  return [different, plot.ends];
+}"""
+
+
+def test_grown_lines_have_the_same_picture_as_lines_that_are_drawn_again(page: Page, site: PortalSite) -> None:
+    experiment = Experiment(site.workspace, "growing")
+    runs = [start(experiment, f"grower-{number}") for number in range(12)]
+    for number, run in enumerate(runs):
+        run.log_series("loss", [math.sin(step / 9 + number) for step in range(1200)], steps=list(range(1200)))
+        run.log_series("few", [math.cos(step / 9 + number) for step in range(100)], steps=list(range(100)))
+    opened(page, site, experiment.id)
+    reached = "(key) => document.querySelector(`[data-chart=${key}] .lines-plot`)?.plot?.lines.length === 12"
+    for key, first in {"loss": 1200, "few": 100}.items():
+        page.wait_for_function(reached, arg=key)
+        for step in range(first, first + 6):
+            for number, run in enumerate(runs):
+                run.log(key, math.sin(step / 9 + number) * 0.9, step=step)
+            page.wait_for_function(
+                "([key, points]) => document.querySelector(`[data-chart=${key}] .lines-plot`).plot.lines"
+                ".every((line) => line.points === points)",
+                arg=[key, step + 1],
+            )
+        different, ends = page.evaluate(DIFFERENT_PIXELS, key)
+        assert ends >= 3, "most updates draw only the ends of the lines"
+        assert different <= 4, "where dashes of a line begin, a pixel may differ"
+    for run in runs:
+        run.complete()

@@ -5,7 +5,8 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { number } from "../lib/format.js";
 import { smooth } from "../lib/smooth.js";
 import { nearest } from "./lines_data.js";
-import { LinePlot, short } from "./lines_plot.js";
+import { LinePlot } from "./lines_plot.js";
+import { short } from "./lines_ticks.js";
 import { panOrZoom, placeTip, tipRows } from "./lines_hover.js";
 
 /** @typedef {import("./lines_data.js").Line} Line */

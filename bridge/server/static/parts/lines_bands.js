@@ -32,7 +32,7 @@ export function visible(line, range) {
 export function fillBuckets(context, line, low, high, plane, column = 1) {
   const { box } = plane;
   const [above, below] = [box.top - 9, box.top + box.height + 9];
-  const [first, last] = visible(line, plane.range);
+  const [first, last] = visible(line, plane.from === undefined ? plane.range : [plane.from, plane.range[1]]);
   const half = line.width / 2;
   const snap = (/** @type {number} */ x) => Math.round(plane.x(x) / column) * column;
   let [left, right, top, bottom] = [NaN, NaN, Infinity, -Infinity];

@@ -12,6 +12,7 @@ import { bandPath, fillBuckets, visible } from "./lines_bands.js";
  * @property {{ left: number, top: number, width: number, height: number }} box
  * @property {number} ratio pixels of the canvas for each pixel of the page
  * @property {[number, number]} range the visible x
+ * @property {number} [from] the x from which lines are drawn, if only their ends are drawn again
  */
 
 /**
@@ -48,6 +49,7 @@ export function drawLines(context, lines, plane, smoothed) {
     const smooth = smoothed(line);
     context.strokeStyle = line.colour;
     context.setLineDash(line.dash.map((length) => length * ratio));
+    context.lineDashOffset = plane.from !== undefined && line.dash.length ? lengthBefore(line, plane) : 0;
     if (smooth) {
       context.globalAlpha = 0.25;
       context.stroke(linePath(line, line.y, plane, new Path2D()));
@@ -99,7 +101,7 @@ export function drawThick(context, line, plane, smooth, halo) {
  */
 export function linePath(line, y, plane, path) {
   const { count } = line;
-  const [first, last] = visible(line, plane.range);
+  const [first, last] = drawnPart(line, plane);
   let pen = false;
   for (let at = first; at < last; at++) {
     if (count && !count[at]) continue;
@@ -116,6 +118,25 @@ export function linePath(line, y, plane, path) {
   return path;
 }
 
+/** The places of a line that are drawn. @param {Line} line @param {Plane} plane */
+const drawnPart = (line, { range, from }) => visible(line, from === undefined ? range : [from, range[1]]);
+
+/** The length of a line before the part that is drawn, so that its dashes stay. @param {Line} line @param {Plane} plane */
+function lengthBefore(line, plane) {
+  const [first] = visible(line, plane.range);
+  const [last] = drawnPart(line, plane);
+  let length = 0;
+  let [left, top] = [NaN, NaN];
+  for (let at = first; at <= last; at++) {
+    if (line.count && !line.count[at]) continue;
+    const [x, y] = [plane.x(line.x[at]), plane.y(line.y[at])];
+    const step = Math.hypot(x - left, y - top);
+    length = Number.isFinite(step) ? length + step : 0;
+    [left, top] = [x, y];
+  }
+  return length;
+}
+
 /**
  * A point between two breaks has no line, so it is drawn as a dot.
  * @param {CanvasRenderingContext2D} context
@@ -123,9 +144,10 @@ export function linePath(line, y, plane, path) {
  * @param {Plane} plane
  */
 function drawLonely(context, line, plane) {
-  const [first, last] = visible(line, plane.range);
-  const few = last - first <= 40 && line.exact;
-  const whole = line.nans === 0 && line.infinities === 0 && last - first > 1;
+  const [first, last] = drawnPart(line, plane);
+  const [start, end] = visible(line, plane.range);
+  const few = end - start <= 40 && line.exact;
+  const whole = line.nans === 0 && line.infinities === 0 && end - start > 1;
   if (whole && !few) return;
   context.fillStyle = line.colour;
   for (let at = first; at < last; at++) {
@@ -152,7 +174,7 @@ function drawMarks(context, line, plane) {
   const bottom = box.top + box.height - size - ratio;
   context.setLineDash([]);
   context.fillStyle = context.strokeStyle = line.colour;
-  const [first, last] = visible(line, plane.range);
+  const [first, last] = drawnPart(line, plane);
   for (let at = first; at < last; at++) {
     if (line.count && !line.count[at]) continue;
     const left = plane.x(line.x[at]);

@@ -72,6 +72,30 @@ export class LinesFrame {
     Object.assign(this.area.style, { left: `${box.left}px`, top: `${box.top}px`, width: `${box.width}px`, height: `${box.height}px` });
   }
 
+  /**
+   * Draw the right part of the area again.
+   * @param {number} left where it starts, in whole pixels of the canvas
+   * @param {Axis} x
+   * @param {Axis} y
+   * @param {() => void} draw what is above the grid
+   */
+  redrawFrom(left, x, y, draw) {
+    const ratio = devicePixelRatio || 1;
+    const { context, box } = this;
+    const style = getComputedStyle(this.parent);
+    const [top, height] = [Math.round(box.top * ratio), Math.round(box.height * ratio)];
+    context.save();
+    context.beginPath();
+    context.rect(left, top, this.canvas.width - left, height);
+    context.clip();
+    context.clearRect(left, top, this.canvas.width - left, height);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    this.drawTicks(x, y, style.getPropertyValue("--grid").trim(), style.getPropertyValue("--soft").trim());
+    context.setTransform(1, 0, 0, 1, 0, 0);
+    draw();
+    context.restore();
+  }
+
   /** @param {Axis} x @param {Axis} y @param {string} grid @param {string} ink */
   drawTicks(x, y, grid, ink) {
     const { context } = this;

@@ -1,11 +1,10 @@
 /** One plot of lines: lines_frame.js draws the axes and finds what one drags over, lines_draw.js draws the lines. */
 
-import { DURATIONS, spaced, timeTicks } from "../lib/axis_ticks.js";
-import { duration, number } from "../lib/format.js";
-import { logTicks } from "../lib/scale.js";
 import { drawLines, drawThick } from "./lines_draw.js";
 import { extentOf, rangeOf } from "./lines_extent.js";
 import { LinesFrame } from "./lines_frame.js";
+import { firstChange, grown, sizesOf } from "./lines_growth.js";
+import { part, xTicks, yTicks } from "./lines_ticks.js";
 import { inkOf } from "./theme.js";
 
 /** @typedef {import("./lines_data.js").Line} Line */
@@ -26,20 +25,8 @@ import { inkOf } from "./theme.js";
  * @property {() => void} onReset
  */
 
-/** The least distances of ticks, in pixels. */
-const X_SPACE = 64;
-const Y_SPACE = 28;
-
-/** @param {number} value */
-export function short(value) {
-  const size = Math.abs(value);
-  for (const [unit, sign] of /** @type {[number, string][]} */ ([[1e9, "G"], [1e6, "M"], [1e3, "k"]])) {
-    if (size >= unit && size < 1e15 && (size >= 10 * unit || value % unit === 0 || size % (unit / 10) === 0)) {
-      return `${Number((value / unit).toPrecision(6))}${sign}`;
-    }
-  }
-  return number(value, 6);
-}
+/** Pixels beside a point that its mark may cover. */
+const EDGE = 8;
 
 /** A plot below `parent`. It keeps its axes and canvases while the lines change. */
 export class LinePlot {
@@ -58,6 +45,10 @@ export class LinePlot {
     this.range = [0, 1];
     /** @type {string | null} */
     this.thick = null;
+    /** @type {import("./lines_growth.js").Drawn | null} */
+    this.drawn = null;
+    /** How often only the ends of the lines were drawn. */
+    this.ends = 0;
     this.measure();
     this.frame = new LinesFrame(parent, {
       onDrag: (low, high) => this.dragged(low, high),
@@ -84,7 +75,41 @@ export class LinePlot {
     this.lines = lines;
     this.options = options;
     this.measure();
-    this.repaint();
+    if (!this.drawEnds()) this.draw();
+    this.drawOver();
+  }
+
+  /** Everything that the picture depends on, but the lines and the ranges. */
+  get form() {
+    const { width, height, x, log, logX, clip, range } = this.options;
+    const smooth = this.lines.some((line) => this.options.smoothed(line));
+    return JSON.stringify([width, height, x, log, logX, clip, range, smooth, devicePixelRatio]);
+  }
+
+  /** Keep the ranges while lines grow, and draw only what is new. Return whether that was enough. */
+  drawEnds() {
+    const { drawn: before, lines } = this;
+    const { logX, clip, smoothed } = this.options;
+    if (!before || logX || clip || lines.some((line) => smoothed(line))) return false;
+    const natural = this.range;
+    const next = grown(before, { form: this.form, natural, extent: this.extent }, lines);
+    if (!next) return false;
+    if (!this.options.range) this.range = next.range;
+    this.extent = next.extent;
+    const same = this.range[1] === before.range[1] && this.extent.low === before.extent.low && this.extent.high === before.extent.high;
+    const { plane } = this;
+    const left = Math.floor(plane.x(firstChange(before))) - EDGE * plane.ratio;
+    if (!same || !(left > plane.box.left + plane.box.width / 2)) {
+      this.draw(natural);
+      return true;
+    }
+    const scale = (this.range[1] - this.range[0]) / plane.box.width;
+    this.frame.redrawFrom(left, ...this.axes, () =>
+      drawLines(this.frame.context, lines, { ...plane, from: this.range[0] + (left - EDGE * plane.ratio - plane.box.left) * scale }, smoothed),
+    );
+    this.drawn = { ...before, natural, lines: sizesOf(lines) };
+    this.ends++;
+    return true;
   }
 
   /** Draw again with the colours of now. */
@@ -114,16 +139,22 @@ export class LinePlot {
     };
   }
 
-  draw() {
-    const { width, height, x, log, logX } = this.options;
+  /** @returns {[import("./lines_frame.js").Axis, import("./lines_frame.js").Axis]} */
+  get axes() {
+    const { x, log, logX } = this.options;
     const [first, last] = this.range;
     const { low, high } = this.extent;
-    this.frame.draw(
-      width,
-      height,
-      { ticks: (room) => xTicks(first, last, Math.floor(room / X_SPACE), x, logX), place: part(first, last, logX) },
-      { ticks: (room) => yTicks(low, high, Math.floor(room / Y_SPACE), log), place: part(low, high, log) },
-    );
+    return [
+      { ticks: (room) => xTicks(first, last, room, x, logX), place: part(first, last, logX) },
+      { ticks: (room) => yTicks(low, high, room, log), place: part(low, high, log) },
+    ];
+  }
+
+  /** Draw everything. @param {[number, number]} natural the range of the points, if the axis has room for more */
+  draw(natural = this.range) {
+    const { width, height } = this.options;
+    this.frame.draw(width, height, ...this.axes);
+    this.drawn = { form: this.form, lines: sizesOf(this.lines), natural, range: this.range, extent: this.extent };
     if (this.frame.box.width <= 0) return;
     drawLines(this.frame.context, this.lines, this.plane, this.options.smoothed);
   }
@@ -183,32 +214,4 @@ export class LinePlot {
   destroy() {
     this.frame.destroy();
   }
-}
-
-/**
- * Return a function from values to parts of an axis, from 0 to 1.
- * @param {number} low
- * @param {number} high
- * @param {boolean} log
- */
-function part(low, high, log) {
-  const along = log ? Math.log : (/** @type {number} */ value) => value;
-  return (/** @type {number} */ value) => (along(value) - along(low)) / (along(high) - along(low));
-}
-
-/**
- * @param {number} low @param {number} high @param {number} most @param {string} x @param {boolean} log
- * @returns {[number, string][]}
- */
-function xTicks(low, high, most, x, log) {
-  if (x === "time" && !log) return timeTicks(low, high, most);
-  const sizes = x === "relative" ? DURATIONS : [];
-  const values = log ? logTicks(low, high, most) : spaced(low, high, most, { sizes, whole: x === "step" });
-  return values.map((value) => [value, x === "relative" ? `${value < 0 ? "−" : ""}${duration(Math.abs(value))}` : short(value)]);
-}
-
-/** @param {number} low @param {number} high @param {number} most @param {boolean} log @returns {[number, string][]} */
-function yTicks(low, high, most, log) {
-  const values = log ? logTicks(low, high, most) : spaced(low, high, most);
-  return values.map((value) => [value, short(Number(value.toPrecision(12)))]);
 }
