@@ -24,6 +24,8 @@ LEFT_OUT = [
     "tests/mlflow/test_async.py",
     "tests/mlflow/test_lightning.py",
     "tests/docs",
+    "tests/portal/test_javascript.py",
+    "tests/portal/test_rules.py",
     "tests/test_import.py",
     "tests/test_wheel.py",
 ]
