@@ -192,9 +192,10 @@ def test_every_control_of_the_experiment_page_can_be_reached_and_shows_its_focus
 
 def test_keys_that_are_pressed_while_a_dialog_is_loaded_do_nothing(page: Page, site: PortalSite) -> None:
     held: list[Route] = []
-    page.route("**/parts/columns.js", lambda route: held.append(route))
+    page.route("**/columns.js", lambda route: held.append(route))
     open_digits(page, site)
-    type_keys(page, "j", ".")
+    with page.expect_request("**/columns.js"):
+        type_keys(page, "j", ".")
     type_keys(page, "x", "D")
     expect(find(page, controls.RUNS).locator("[aria-selected=true]")).to_have_count(0)
     assert "differ" not in page.url
