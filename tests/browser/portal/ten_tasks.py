@@ -138,7 +138,9 @@ def our_failure(hand: Hand) -> None:
 
 def our_rate(hand: Hand) -> None:
     hand.click(hand.page.get_by_role("navigation", name="Experiment").get_by_role("link", name="Compare"))
-    hand.sees(hand.page.locator("figure.scatter[aria-label$=' over lr, 60 runs']"))
+    chart = hand.page.locator("figure.scatter[aria-label$=' over lr, 60 runs']")
+    hand.scroll(chart)
+    hand.sees(chart)
 
 
 def our_following(hand: Hand) -> None:
