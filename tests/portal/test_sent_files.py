@@ -244,3 +244,20 @@ def test_a_file_is_closed_when_the_browser_has_gone(sent: int) -> None:
     with pytest.raises((OSError, ClientDisconnect)):
         asyncio.run(answer(scope, receive, send))
     assert closed == [True]
+
+
+def test_a_file_that_becomes_shorter_ends_the_connection_with_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    answer = file_answer([b"abc"], Span(0, 10), "text/plain")
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    scope: Scope = {"type": "http", "asgi": {"spec_version": "2.3"}, "method": "GET", "headers": []}
+    asyncio.run(answer(scope, receive, send))
+    assert all(message.get("more_body", True) for message in sent), "the answer is not complete"
+    assert "its last 7 bytes are missing" in caplog.text

@@ -6,6 +6,7 @@ pictures, sounds and films. HTML and SVG are sent as such only into a frame or a
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Generator, Iterable, Iterator
 from typing import NamedTuple
 from urllib.parse import quote
@@ -15,6 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from bridge.errors import NotAllowed
 from bridge.server.portal.ask import Ask
+
+logger = logging.getLogger("bridge")
 
 TEXT, BYTES = "text/plain; charset=utf-8", "application/octet-stream"
 
@@ -56,6 +59,10 @@ class OutOfRange(Exception):
     """A range begins behind the end of a file. The argument is the size of the file."""
 
 
+class CutShort(Exception):
+    """A file became shorter after the length of the answer was sent. The argument is the number of missing bytes."""
+
+
 class PiecesResponse(StreamingResponse):
     """An answer that streams pieces and closes their generator at its end, also if the browser has gone.
 
@@ -69,6 +76,8 @@ class PiecesResponse(StreamingResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             await super().__call__(scope, receive, send)
+        except CutShort as error:  # the server closes the connection, so the browser knows that the end is missing
+            logger.warning("A file became shorter while it was sent: its last %d bytes are missing.", error.args[0])
         finally:
             if isinstance(self._pieces, Generator):
                 self._pieces.close()
@@ -177,6 +186,8 @@ def _cut(pieces: Iterable[bytes], length: int) -> Iterator[bytes]:
             length -= len(piece)
             if length <= 0:
                 return
+        if length > 0:
+            raise CutShort(length)
     finally:
         if isinstance(pieces, Generator):
             pieces.close()

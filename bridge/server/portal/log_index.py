@@ -107,12 +107,12 @@ class Found(NamedTuple):
 
 
 class TextSearch:
-    """The places of a text in a log. Upper and lower case of ASCII letters are the same."""
+    """The places of a text in a log, which do not overlap. Upper and lower case of ASCII letters are the same."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text.lower()
         self._places = array("q")
-        self._searched = 0
+        self._searched = self._end = 0
         self._lock = threading.Lock()
 
     def search(self, read: Read, size: int, around: int, seconds: float = SECONDS) -> Found:
@@ -145,10 +145,13 @@ class TextSearch:
                 return
 
     def _add(self, block: bytes, offset: int) -> None:
-        at = block.find(self._text)
+        at = block.find(self._text, max(0, self._end - offset))
         while at >= 0 and len(self._places) < MOST_PLACES:
             self._places.append(offset + at)
-            at = block.find(self._text, at + 1)
+            # From the next byte on, a search for 900 equal letters would take seconds for each block of a log of them.
+            at += len(self._text)
+            self._end = offset + at
+            at = block.find(self._text, at)
 
 
 class LogIndexes:
