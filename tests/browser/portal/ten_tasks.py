@@ -116,7 +116,7 @@ def our_row(hand: Hand, name: str) -> Locator:
 
 
 def our_header(hand: Hand, name: str) -> Locator:
-    return hand.page.get_by_role("columnheader", name=name).get_by_role("button")
+    return hand.page.get_by_role("columnheader", name=name).get_by_role("button").first
 
 
 def our_best(hand: Hand) -> None:

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { environmentOf, environmentRows, packagesOf } from "../../../bridge/server/static/lib/environment.js";
-import { bestOf, equalCounts, isLowerBetter, rowsOf, sweepColumns } from "../../../bridge/server/static/lib/compare.js";
+import { isLowerBetter } from "../../../bridge/server/static/lib/column.js";
+import { bestOf, equalCounts, rowsOf, sweepColumns } from "../../../bridge/server/static/lib/compare.js";
 
 /** @param {object} changes */
 const run = (changes) => ({

@@ -64,14 +64,6 @@ const byWords = new Intl.Collator("en", { numeric: true }).compare;
 const row = (kind, key, values) => ({ kind, key, values, isDifferent: values.some((value) => !Object.is(value, values[0])) });
 
 /**
- * Return whether a low value of a metric is good, guessed from its name.
- *
- * @param {string} key
- */
-export const isLowerBetter = (key) =>
-  /loss|err|mae|mse|rmse|perplexity|ppl|nll|brier|fid\b|wer\b|cer\b|latency|duration|seconds|time|cost|divergence|distance/i.test(key);
-
-/**
  * Return the places of the best values. It is empty if there are fewer than two values or all are equal.
  *
  * @param {(string | number | null)[]} values

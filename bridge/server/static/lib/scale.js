@@ -55,3 +55,9 @@ export function tickText(value) {
 function shortPower(text) {
   return text.replace(/\.?0+e/, "e").replace("e+", "e");
 }
+
+/** Return a range with few digits. @param {number} low @param {number} high @returns {[number, number]} */
+export function roundedRange(low, high) {
+  const digits = Math.max(0, Math.min(12, 3 - Math.floor(Math.log10(high - low))));
+  return [Number(low.toFixed(digits)), Number(high.toFixed(digits))];
+}

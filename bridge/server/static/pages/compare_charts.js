@@ -49,7 +49,7 @@ export function Charts({ runs, moved, state, shell }) {
     onShowAll: () => shell.change({ other: { ...other, outliers: "" } }),
     onLarge: setLarge,
     onChange: (/** @type {string} */ _, /** @type {string} */ how) => how === "log" && shell.change({ y: y === "log" ? "linear" : "log" }),
-    link: () => location.href, isBig: () => false, isPinned: () => false, href: (/** @type {string} */ run) => shell.href({ page: "run", id: run }),
+    link: () => location.href, axesOf: () => null, onAxes: () => {}, isBig: () => false, isPinned: () => false, href: (/** @type {string} */ run) => shell.href({ page: "run", id: run }),
   }; // prettier-ignore
   const spec = (/** @type {string} */ key) => ({ key, kind: "scalar", type: /** @type {const} */ ("number"), about: "", runs: runs.length, words: [] });
   return html`<section class="compare-part" id="charts" aria-label="Charts">

@@ -2,7 +2,8 @@
 
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { bestOf, equalCounts, isLowerBetter } from "../lib/compare.js";
+import { isLowerBetter } from "../lib/column.js";
+import { bestOf, equalCounts } from "../lib/compare.js";
 import { duration, exact, number, percent, plural, time } from "../lib/format.js";
 import { Icon } from "../parts/icon.js";
 import { Status } from "../parts/status.js";

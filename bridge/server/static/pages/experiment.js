@@ -17,6 +17,7 @@ import { completions, findColumns } from "./experiment_columns.js";
 import { experimentKeys } from "./experiment_keys.js";
 import { parseLayout } from "./experiment_layout.js";
 import { ExperimentLive } from "./experiment_live.js";
+import { isPart } from "./experiment_load.js";
 import { ExperimentModel } from "./experiment_model.js";
 import { ChartSeries } from "./experiment_series.js";
 import { RunsTable, exportedTable } from "./experiment_table.js";
@@ -61,6 +62,10 @@ function Experiment({ route, state, shell }) {
   useSignalEffect(() => {
     if (filter.value || model.matched.peek()) model.match();
   });
+  const order = useComputed(() => JSON.stringify(state.value.sort));
+  useSignalEffect(() => {
+    if (order.value && isPart(model)) model.match();
+  });
   useKeys(experimentKeys(actions, model, shell, { live: () => live.toggle() }), "Experiment");
 
   if (model.error.value && !model.cursor) return html`<${Problem} error=${model.error.value} retry=${() => model.load()} />`;
@@ -79,7 +84,7 @@ function Experiment({ route, state, shell }) {
         with=${{ class: "button quiet small", name: title.value || "runs", table: () => exportedTable(model, actions) }}>${soon("download", "Export")}<//>`} />
     <div class="experiment-body">
       ${fill === "charts" ? null : html`<div class="experiment-table" style=${{ width: fill === "table" ? "100%" : `${left}%`, "--entries": Math.max(2, model.places.value.at.length) }}>
-        <${RunsTable} model=${model} shell=${shell} actions=${actions} live=${live} cards=${narrow.value} />
+        <${RunsTable} model=${model} shell=${shell} actions=${actions} live=${live} cards=${narrow.value} rest=${drawn} />
       </div>`}
       ${fill ? null : html`<${Divider} left=${left} onMove=${(/** @type {number} */ to) => shell.change({ other: { ...state.peek().other, split: String(to) } }, "replace")} />`}
       ${fill === "table" ? null : html`<div class="experiment-charts">
@@ -102,7 +107,7 @@ function Experiment({ route, state, shell }) {
             onSaved: () => live.apply(new Set(), new Set([actions.noting.value]), new Set()), onClose: () => (actions.noting.value = ""),
           }} />`
       : null}
-    ${actions.picker.value ? html`<${Columns} model=${model} actions=${actions} />` : null}
+    ${actions.picker.value !== null ? html`<${Columns} model=${model} actions=${actions} />` : null}
     ${other.chart
       ? html`<${Late} from=${() => import("./experiment_large.js")} name="LargeChart" dialog with=${{ model, series, shell, actions, name: other.chart }} />`
       : null}
@@ -125,9 +130,9 @@ function Filter({ model, shell }) {
 function Columns({ model, actions }) {
   const keys = model.keys.value || [];
   const find = (/** @type {string} */ text) => findColumns(model.id, keys, keys.length < ALL_KEYS, text);
-  const onClose = () => (actions.picker.value = false);
+  const onClose = () => (actions.picker.value = null);
   return html`<${Late} from=${() => import("../parts/columns.js")} name="ColumnPicker" dialog
-    with=${{ chosen: model.columns.value, onChange: actions.setColumn, onReset: actions.resetColumns, find, onClose }} />`;
+    with=${{ chosen: model.columns.value, onChange: actions.setColumn, onReset: actions.resetColumns, find, first: actions.picker.value, onClose }} />`;
 }
 
 /** @param {{ left: number, onMove: (to: number) => void }} props */

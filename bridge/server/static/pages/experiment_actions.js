@@ -2,7 +2,9 @@
 
 import { signal } from "@preact/signals";
 import { updateRuns } from "../data/edits.js";
+import { columnParts } from "../lib/column.js";
 import { addClause, clauseText } from "../lib/filter.js";
+import { roundedRange } from "../lib/scale.js";
 import { toast } from "../parts/toast.js";
 import { parseLayout, printLayout, toggleSection } from "./experiment_layout.js";
 
@@ -17,7 +19,8 @@ import { parseLayout, printLayout, toggleSection } from "./experiment_layout.js"
 export function makeActions(model, shell) {
   const { state } = model;
   let anchor = "";
-  const picker = signal(false);
+  /** What the picker of columns looks for first; null while it is closed. */
+  const picker = signal(/** @type {string | null} */ (null));
   const editing = signal(-1);
   const noting = signal("");
   const groupOpener = { current: /** @type {(() => void) | null} */ (null) };
@@ -137,10 +140,10 @@ export function makeActions(model, shell) {
       return shell.href({ page: "compare", id: model.id }, runs.length ? { runs } : { q: state.value.q });
     },
 
-    resize(/** @type {string} */ id, /** @type {number} */ width, /** @type {boolean} */ done) {
+    resize(/** @type {string} */ id, /** @type {number} */ width) {
       const widths = new Map(self.widths());
       widths.set(id, width);
-      other({ w: [...widths].map(([name, size]) => `${encodeURIComponent(name)}:${size}`).join(",") }, done ? "replace" : "replace");
+      other({ w: [...widths].map(([name, size]) => `${encodeURIComponent(name)}:${size}`).join(",") }, "replace");
     },
 
     /** @returns {Map<string, number>} */
@@ -157,13 +160,16 @@ export function makeActions(model, shell) {
 
     setColumn(/** @type {string} */ id, /** @type {boolean} */ on) {
       const rest = columns().filter((name) => name !== id);
-      shell.change({ cols: on ? [...rest, id] : rest.length ? rest : ["name"] });
+      // A value of a metric comes after its other values.
+      const { entity, key } = columnParts(id);
+      const at = (entity === "metric" && rest.findLastIndex((name) => columnParts(name).key === key) + 1) || rest.length;
+      shell.change({ cols: on ? rest.toSpliced(at, 0, id) : rest.length ? rest : ["name"] });
     },
 
-    /** Turn a choice on or off that only this page knows. */
     other: (/** @type {string} */ name, /** @type {string} */ on) => other({ [name]: state.peek().other[name] === on ? "" : on }),
 
-    openColumns: () => (picker.value = true),
+    toFilter: () => /** @type {HTMLElement | null} */ (document.querySelector("[aria-label='Filter runs']"))?.focus(),
+    openColumns: (find = "") => (picker.value = find),
     resetColumns: () => shell.change({ cols: null }),
     toggleOnly: () => other({ only: state.peek().other.only === "1" ? "" : "1" }),
     toggleLog: () => shell.change({ y: state.peek().y === "log" ? "linear" : "log" }),
@@ -178,9 +184,7 @@ export function makeActions(model, shell) {
     zoom(/** @type {number} */ low, /** @type {number} */ high) {
       if (!(high > low)) return;
       pace.delay = 120;
-      const digits = Math.max(0, Math.min(12, 3 - Math.floor(Math.log10(high - low))));
-      const round = (/** @type {number} */ value) => Number(value.toFixed(digits));
-      shell.change({ range: [round(low), round(high)] }, "push");
+      shell.change({ range: roundedRange(low, high) }, "push");
     },
 
     resetZoom() {
@@ -210,6 +214,7 @@ export function makeActions(model, shell) {
     filterBy(/** @type {number} */ place, /** @type {string} */ column) {
       const row = model.places.peek().at[place];
       if (row < 0) return;
+      if (columnParts(column).statistic !== "last") return toast("A filter knows only the latest value of a metric.");
       const found = model.runs.columns.get(column);
       const value = found && (found.kind === "text" ? found.words[found.codes[row]] : found.values[row]);
       if (value === null || value === undefined || Number.isNaN(value)) return;

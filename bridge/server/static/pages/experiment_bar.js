@@ -5,7 +5,7 @@ import { count, plural } from "../lib/format.js";
 import { Icon } from "../parts/icon.js";
 import { Menu } from "../parts/menu.js";
 import { Picker } from "../parts/picker.js";
-import { columnOfKey } from "./experiment_columns.js";
+import { columnOfKey } from "../lib/column_choice.js";
 
 /** @typedef {import("./experiment_model.js").ExperimentModel} ExperimentModel */
 /** @typedef {import("../shell.js").Shell} Shell */
@@ -15,8 +15,8 @@ const GROUPS = ["status", "user", "type"];
 /** @param {{ model: ExperimentModel, shell: Shell, actions: any, extra?: any }} props */
 export function ExperimentBar({ model, shell, actions, extra }) {
   const state = model.state.value;
-  const all = model.version.value >= 0 ? model.runs.count - model.runs.gone.size : 0;
-  const shown = model.rows.value.length;
+  const all = model.limit < Infinity ? model.total.value : model.version.value >= 0 ? model.runs.count - model.runs.gone.size : 0;
+  const shown = model.beyond.value || model.rows.value.length;
   const items = [
     ...GROUPS.map((id) => ({ id, text: id, hint: "run" })),
     ...(model.keys.value || []).filter((key) => key.entity === "param" || key.entity === "tag")
@@ -31,7 +31,7 @@ export function ExperimentBar({ model, shell, actions, extra }) {
     </nav>
     <span class="space"></span>
     <span class="experiment-count" role="status">${state.q.trim() ? `${count(shown)} of ${plural(all, "run")}` : plural(all, "run")}</span>
-    <button type="button" class="button quiet small" title="Columns (.)" onClick=${actions.openColumns}><${Icon} name="columns" />Columns</button>
+    <button type="button" class="button quiet small" title="Columns (.)" onClick=${() => actions.openColumns()}><${Icon} name="columns" />Columns</button>
     <button type="button" class="button quiet small" aria-pressed=${only} title="Only columns whose values differ (D)"
       onClick=${actions.toggleOnly}>Only differing</button>
     <${Picker} label=${groupText(state.group)} text=${groupText(state.group)} icon="group" class="button quiet small" items=${items} end=${true}
@@ -92,7 +92,7 @@ export function ChartBar({ model, shell, actions, layout }) {
         label, checked: state.kind === kind, run: () => shell.change({ kind: /** @type {any} */ (kind) }),
       })),
       "line",
-      { label: "Reset the layout", run: () => actions.layout({ order: [], big: [], pin: [], shut: [], open: [], per: 0, find: "" }) },
+      { label: "Reset the layout", run: () => actions.layout({ order: [], big: [], pin: [], shut: [], open: [], xy: [], per: 0, find: "" }) },
     ]} />
   </div>`;
 }

@@ -1,7 +1,7 @@
 /** The cells of the table of runs: how a value of a column reads. */
 
-import { columnParts } from "../lib/column.js";
-import { ago, duration, exact, number, time } from "../lib/format.js";
+import { columnParts, stepOf } from "../lib/column.js";
+import { ago, count, duration, exact, number, time } from "../lib/format.js";
 import { SIGNS, statusSign } from "../parts/status.js";
 import { bestBelow, groupName, spreadOf } from "./experiment_entries.js";
 
@@ -34,7 +34,7 @@ export function tableColumn(id, runs, widths) {
   if (id === "name" || id === "status") kind = id;
   else if (TIMES.has(id)) kind = "time";
   else if (found ? found.kind === "number" || allNumbers(found.words) : entity === "metric") kind = "number";
-  const guess = WIDTHS[id] || Math.min(176, Math.max(80, 28 + 7 * title.length + (statistic ? 28 : 0)));
+  const guess = WIDTHS[id] || Math.min(176, Math.max(80, 28 + 7 * title.length + (statistic ? 20 + 6 * statistic.length : 0) + (stepOf(id) ? 40 : 0)));
   return { id, title, kind, width: widths.get(id) || guess, statistic, hint: id };
 }
 
@@ -95,7 +95,11 @@ function runCell(context, row, column) {
     const times = ["start_time", "end_time"].map((name) => time(runs.number(name, row), { seconds: true })).filter(Boolean);
     return { text: "?", tone: "soft", hint: `It ended before it started${times.length ? `: ${times.join(" to ")}` : ""}` };
   }
-  if (!Number.isNaN(value)) return { text: number(value), hint: exact(value) };
+  if (!Number.isNaN(value)) {
+    const step = stepOf(id) ? runs.number(stepOf(id), row) : NaN;
+    if (Number.isNaN(step)) return { text: number(value), hint: exact(value) };
+    return { text: number(value), after: `@${count(step)}`, hint: `${exact(value)} at step ${count(step)}` };
+  }
   if (found.present && found.present[row]) return { text: "NaN", hint: "NaN was logged" };
   if (!places.children.has(row) || !id.startsWith("metrics.")) return "";
   const greatest = id.endsWith(":max") || context.descending.has(id);

@@ -4,9 +4,11 @@ import { html } from "htm/preact";
 import { useState } from "preact/hooks";
 import { address, encoded } from "../data/http.js";
 import { count } from "../lib/format.js";
+import { roundedRange } from "../lib/scale.js";
 import { Bars } from "../parts/bars.js";
 import { Chart, summaryOf } from "../parts/chart.js";
 import { copyLink } from "../parts/clipboard.js";
+import { Late } from "../parts/late.js";
 import { rangeOf } from "../parts/lines_extent.js";
 import { Lines } from "../parts/lines.js";
 import { OtherKind } from "./experiment_kinds.js";
@@ -30,19 +32,39 @@ import { GROUPED_RUNS } from "./experiment_series.js";
  * @property {(key: string) => void} onLarge
  * @property {(key: string, how: "pin" | "big" | "log") => void} onChange
  * @property {(key: string) => string} link the address of the page with this chart alone
+ * @property {(key: string) => [x: string, y: string] | null} axesOf the chosen axes of a table
+ * @property {(key: string, x: string, y: string) => void} onAxes choose them
  * @property {(key: string) => boolean} isBig
  * @property {(key: string) => boolean} isPinned
  * @property {(run: string) => string} href
  */
 
+/**
+ * What a chart shows by itself: its axes, and a menu that changes them.
+ * @typedef {object} Own
+ * @property {string} x
+ * @property {string} about
+ * @property {[number, number] | null} range
+ * @property {(range: [number, number] | null) => void} onRange
+ * @property {import("../parts/menu.js").MenuEntry[]} menu
+ */
+
 /** @param {{ spec: ChartSpec, context: ChartContext, height: number, large?: boolean }} props */
-export function ExperimentChart({ spec, context, height, large }) {
-  const [extent, setExtent] = useState(/** @type {Extent | null} */ (null));
+export function ExperimentChart(props) {
+  const { spec, context, height } = props;
   if (spec.type === "text" || !["scalar", "table"].includes(spec.kind)) return OtherKind({ spec, context, height });
+  if (spec.kind === "scalar") return html`<${LinesOrBars} ...${props} />`;
+  return html`<${Late} from=${() => import("./experiment_tables.js")} name="TableChart" with=${{ ...props, chart: LinesOrBars }} />`;
+}
+
+/** @param {{ spec: ChartSpec, context: ChartContext, height: number, large?: boolean, own?: Own }} props */
+function LinesOrBars({ spec, context: shared, height, large, own }) {
+  const [extent, setExtent] = useState(/** @type {Extent | null} */ (null));
+  const context = own ? ownContext(shared, own) : shared;
   const { state, series, model } = context;
   const shown = series.of(spec.key).value;
   const { lines } = shown;
-  const values = lines.length > 0 && !state.range ? lines.map(valueOf) : [];
+  const values = lines.length > 0 && !state.range && !own ? lines.map(valueOf) : [];
   const bars = values.length > 0 && values.every((value) => value !== null);
   const axis = state.x.replace(/^metric:/, "");
   const node = () => /** @type {any} */ (document.querySelector(`${large ? ".chart-large " : ""}[data-chart="${CSS.escape(spec.key)}"] .lines-plot`))?.plot;
@@ -53,13 +75,19 @@ export function ExperimentChart({ spec, context, height, large }) {
         clip=${state.other.outliers === "hide"} range=${state.range} smoothing=${state.smooth} smoothKind=${state.kind} theme=${context.theme}
         height=${height} hover=${model.hover} onZoom=${context.onZoom} onReset=${context.onReset} onPick=${context.onPick}
         onExtent=${(/** @type {Extent} */ next) => setExtent((before) => (before && same(before, next) ? before : next))} />`;
-  return html`<${Chart} name=${spec.key} title=${large ? `over ${axis}` : spec.key} about=${spec.about} big=${false} height=${height} stale=${shown.stale}
+  return html`<${Chart} name=${spec.key} title=${large ? `over ${axis}` : spec.key} about=${spec.about || (large ? "" : own?.about)} big=${false} height=${height} stale=${shown.stale}
     summary=${summaryOf(spec.key, lines, axis)} notes=${notesOf(lines, bars ? null : extent, context, shown)}
-    onLarge=${large ? undefined : () => context.onLarge(spec.key)} menu=${() => menuOf(spec, context, node, lines, bars)}>
+    onLarge=${large ? undefined : () => context.onLarge(spec.key)} menu=${() => menuOf(spec, context, node, lines, bars, own)}>
     ${shown.error ? html`<p class="chart-empty">${String(/** @type {Error} */ (shown.error).message)}</p>`
       : !lines.length ? html`<p class="chart-empty">${shown.loaded ? emptyText(state) : ""}</p>` : body}
   <//>`;
 }
+
+/** @param {ChartContext} context @param {Own} own @returns {ChartContext} */
+const ownContext = (context, { x, range, onRange }) => ({
+  ...context, state: { ...context.state, x, range },
+  onZoom: (low, high) => high > low && onRange(roundedRange(low, high)), onReset: () => onRange(null),
+});
 
 /** Return the value of a line that has only one; null otherwise. @param {Line} line */
 function valueOf(line) {
@@ -117,12 +145,13 @@ function notesOf(lines, extent, context, shown) {
  * @param {() => import("../parts/lines_plot.js").LinePlot} plot
  * @param {Line[]} lines
  * @param {boolean} bars
+ * @param {Own} [own]
  */
-function menuOf(spec, context, plot, lines, bars) {
+function menuOf(spec, context, plot, lines, bars, own) {
   const { key } = spec;
   const { state } = context;
   const range = () => state.range || rangeOf(lines);
-  const exact = lines.length === 1 && !state.group.length;
+  const exact = lines.length === 1 && !state.group.length && !own;
   /** @param {(files: typeof import("../parts/chart_export.js")) => void} write */
   const file = (write) => import("../parts/chart_export.js").then(write);
   return [
@@ -130,6 +159,7 @@ function menuOf(spec, context, plot, lines, bars) {
     { label: "Double width", checked: context.isBig(key), run: () => context.onChange(key, "big") },
     { label: "Keep at the top", checked: context.isPinned(key), run: () => context.onChange(key, "pin") },
     "line",
+    ...(own ? [...own.menu, /** @type {const} */ ("line")] : []),
     ...(bars ? [] : [
       { label: "Download PNG", run: () => file(({ savePng }) => savePng(key, plot())) },
       { label: "Download SVG", run: () => file(({ saveSvg }) => saveSvg(key, plot())) },

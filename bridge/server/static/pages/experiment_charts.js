@@ -3,10 +3,11 @@
 import { useSignalEffect } from "@preact/signals";
 import { html } from "htm/preact";
 import { useEffect, useMemo, useState } from "preact/hooks";
+import { fitCharts, packSections } from "../lib/pack.js";
 import { GridOfCharts } from "../parts/grid_of_charts.js";
 import { Empty } from "../parts/problem.js";
 import { ExperimentChart } from "./experiment_chart.js";
-import { parseLayout, sectionsOf } from "./experiment_layout.js";
+import { axesItem, chosenAxes, parseLayout, sectionsOf } from "./experiment_layout.js";
 
 /** @typedef {import("./experiment_model.js").ExperimentModel} ExperimentModel */
 /** @typedef {import("./experiment_series.js").ChartSeries} ChartSeries */
@@ -15,34 +16,42 @@ import { parseLayout, sectionsOf } from "./experiment_layout.js";
 
 const BODY = 208;
 const FRAME = 44;
+const GAP = 12;
+const FOOT = 24;
+const HEAD = 36;
 const BUCKETS = 500;
 const LARGE_BUCKETS = 1200;
 const FIRST_METRIC = `run.log("loss", 0.25)`;
 
 /** @param {Parts & { layout: import("./experiment_layout.js").Layout, narrow: boolean }} props */
 export function Charts({ model, series, shell, actions, layout, narrow }) {
-  const [width, setWidth] = useState(0);
+  const [[width, room], setSize] = useState([0, 0]);
   useView(model, series, actions);
   useEffect(() => {
     const node = document.querySelector(".chart-scroll");
     if (!node) return;
-    const observer = new ResizeObserver(() => setWidth(node.clientWidth));
+    const observer = new ResizeObserver(() => setSize([node.clientWidth, node.clientHeight]));
     observer.observe(node);
     return () => observer.disconnect();
   }, []);
   const keys = model.keys.value;
   const sections = useMemo(() => (keys ? sectionsOf(keys, layout) : []), [keys, model.state.value.charts]);
   const context = useContext({ model, series, shell, actions });
-  const perRow = narrow ? 1 : layout.per || Math.max(1, Math.min(4, Math.floor((width - 12) / 340)));
+  const isBig = (/** @type {any} */ spec) => layout.big.includes(spec.key);
+  const widths = (/** @type {number} */ perRow) =>
+    sections.map(({ open, charts }) => ({ width: open ? charts.length + (perRow > 1 ? charts.filter(isBig).length : 0) : 0 }));
+  const most = narrow ? 1 : Math.max(1, Math.min(6, Math.floor((width - 12) / 340)));
+  const { packed, body } = narrow || layout.per
+    ? { packed: packSections(widths(narrow ? 1 : layout.per), narrow ? 1 : layout.per), body: BODY }
+    : fitCharts(widths, most, { width, height: room - FOOT, body: BODY, frame: FRAME + GAP, head: HEAD });
   const onUp = (/** @type {string} */ name) => {
     const names = sections.map((section) => section.name);
     const at = names.indexOf(name);
     names.splice(at - 1, 2, names[at], names[at - 1]);
     actions.layout({ ...layout, order: names });
   };
-  return html`<${GridOfCharts} sections=${sections} perRow=${perRow} height=${BODY + FRAME}
-    isBig=${(/** @type {any} */ spec) => layout.big.includes(spec.key)}
-    chart=${(/** @type {any} */ spec) => html`<${ExperimentChart} spec=${spec} context=${context} height=${BODY} />`}
+  return html`<${GridOfCharts} sections=${sections} packed=${packed} height=${body + FRAME} isBig=${isBig}
+    chart=${(/** @type {any} */ spec) => html`<${ExperimentChart} spec=${spec} context=${context} height=${body} />`}
     onVisible=${(/** @type {string} */ key, /** @type {boolean} */ visible) => series.setVisible(key, visible)}
     onSeen=${(/** @type {string} */ key, /** @type {boolean} */ seen) => series.setSeen(key, seen)}
     onToggle=${(/** @type {string} */ name) => actions.toggleSection(sections.find((section) => section.name === name))} onUp=${onUp}
@@ -101,6 +110,8 @@ export function useContext({ model, series, shell, actions }) {
     },
     onShowAll: actions.toggleOutliers, onLarge: actions.large, onChange: actions.changeChart,
     link: (key) => shell.href({ page: "experiment", id: model.id }, { ...state, other: { ...state.other, chart: key } }),
+    axesOf: (key) => chosenAxes(layout, key),
+    onAxes: (key, x, y) => actions.layout({ ...layout, xy: [...layout.xy.filter((item) => !item.startsWith(axesItem(key, "", "").slice(0, -1))), axesItem(key, x, y)] }),
     isBig: (key) => layout.big.includes(key), isPinned: (key) => layout.pin.includes(key), href: actions.href,
   };
 }

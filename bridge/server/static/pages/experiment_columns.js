@@ -1,40 +1,16 @@
-/** Which columns the table can show: what it shows by itself, what the picker finds, what the filter completes. */
+/** Which columns the table can show: what the picker finds, and what the filter completes. */
 
 import { getKeys } from "../data/api.js";
-import { columnName } from "../lib/column.js";
+import { STATISTICS, columnName, columnParts } from "../lib/column.js";
+import { columnOfKey } from "../lib/column_choice.js";
 import { comparators, hasBothQuotes, keyText } from "../lib/filter.js";
 import { plural } from "../lib/format.js";
 import { TITLES } from "./experiment_cells.js";
 
 /** @typedef {import("../data/api.js").Key} Key */
 
-const FEW = 4;
 const ATTRIBUTES = ["name", "status", "start_time", "duration", "end_time", "user", "number", "run_id", "type", "description", "parent_id"];
 const OPERATORS = ["=", "!=", "LIKE", "ILIKE"];
-
-/**
- * Return the name of the column of a key.
- * @param {Key} key
- */
-export const columnOfKey = ({ entity, key, column }) => columnName({ entity, key: column ? `${key}.${column}` : key });
-
-/**
- * Return the columns that a person most likely wants: a few metrics and the params that differ.
- * @param {Key[] | null} keys
- * @param {any} experiment
- * @returns {string[]}
- */
-export function chooseColumns(keys, experiment) {
-  const first = ["name", "status", "start_time"];
-  if (!keys) return first;
-  const runs = Math.max(1, experiment?.runs || 1, ...keys.map((key) => key.runs));
-  const metrics = keys.filter((key) => key.entity === "metric" && key.kind === "scalar" && key.type === "number" && !key.key.startsWith("system/"));
-  const weight = (/** @type {Key} */ key) => (/(^|\/)(val|valid|validation|eval|test)([_/]|$)/.test(key.key) ? 2 : 0) + (/loss|acc|f1|auc|score|error|reward/.test(key.key) ? 1 : 0);
-  metrics.sort((one, other) => other.runs - one.runs || weight(other) - weight(one));
-  const params = keys.filter((key) => key.entity === "param" && (key.words.length !== 1 || key.runs < runs));
-  params.sort((one, other) => other.runs - one.runs);
-  return [...first, ...metrics.slice(0, FEW).map(columnOfKey), ...params.slice(0, FEW).map(columnOfKey)];
-}
 
 /** @param {Key} key */
 const isColumn = (key) => key.entity !== "metric" || (key.type === "number" && key.kind !== "description") || key.kind === "scalar";
@@ -64,7 +40,23 @@ export async function findColumns(experiment, known, all, text) {
     const title = id.slice(id.indexOf(".") + 1);
     found.push({ id, title, about: `${key.entity}, ${plural(key.runs, "run")}`, statistics: key.entity === "metric" && key.type === "number" });
   }
-  return found.filter((choice) => !wanted || choice.id.toLowerCase().includes(wanted) || choice.title.toLowerCase().includes(wanted));
+  const plainly = found.filter((choice) => !wanted || choice.id.toLowerCase().includes(wanted) || choice.title.toLowerCase().includes(wanted));
+  return [...plainly, ...withStatistic(found, wanted)];
+}
+
+/**
+ * Return the columns of a statistic: `loss:m` finds the least and the greatest value, `loss:@100` the value at a step.
+ * @param {import("../parts/columns.js").Choice[]} found
+ * @param {string} wanted
+ */
+function withStatistic(found, wanted) {
+  const colon = wanted.lastIndexOf(":");
+  if (colon < 0) return [];
+  const [name, statistic] = [wanted.slice(0, colon), wanted.slice(colon + 1)];
+  const fit = STATISTICS.filter((one) => one !== "last" && one.startsWith(statistic));
+  if (/^@?-?\d+$/.test(statistic)) fit.push(`@${statistic.replace("@", "")}`);
+  return found.filter((choice) => choice.statistics && choice.id.toLowerCase().includes(name)).flatMap(({ id, title, about }) =>
+    fit.map((one) => ({ id: columnName({ entity: "metric", key: columnParts(id).key, statistic: one }), title: `${title}:${one}`, about, statistics: false })));
 }
 
 const MOST_KEYS = 20_000;

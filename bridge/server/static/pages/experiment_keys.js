@@ -9,10 +9,9 @@
  */
 export function experimentKeys(actions, model, shell, page) {
   const place = () => model.activePlace;
-  const field = () => /** @type {HTMLElement | null} */ (document.querySelector("[aria-label='Filter runs']"))?.focus();
   /** @type {import("../parts/keys.js").Keys} */
   const keys = {
-    "/": ["Filter", field],
+    "/": ["Filter", actions.toFilter],
     j: ["Next run", () => actions.move(1)],
     k: ["Run before", () => actions.move(-1)],
     ArrowDown: ["Next run", () => actions.move(1)],

@@ -9,17 +9,19 @@
  * @property {string[]} pin charts above all sections
  * @property {string[]} shut closed sections
  * @property {string[]} open sections that are open though they are closed by default
+ * @property {string[]} xy the axes of tables that were chosen, as `axesItem` writes them
  * @property {number} per charts in a row; 0 for as many as there is room
  * @property {string} find
  */
 
 /**
  * A chart: its key for the server, and what is known of it.
- * @typedef {{ key: string, kind: string, type: "number" | "text", about: string, runs: number, words: [string, number][] }} ChartSpec
+ * @typedef {{ key: string, kind: string, type: "number" | "text", about: string, runs: number, words: [string, number][],
+ *   table?: { name: string, columns: string[] } }} ChartSpec `table` has the columns of numbers of a table
  * @typedef {{ name: string, open: boolean, charts: ChartSpec[] }} Section
  */
 
-const LISTS = /** @type {const} */ (["order", "big", "pin", "shut", "open"]);
+const LISTS = /** @type {const} */ (["order", "big", "pin", "shut", "open", "xy"]);
 const PINNED = "Pinned";
 const PLAIN = "Metrics";
 const LAST = ["Texts", "Tables", "Images and others", "system"];
@@ -36,7 +38,7 @@ const unescape = (item) => item.replace(/%(25|2C|3B|3A)/gi, (_, code) => String.
  */
 export function parseLayout(text) {
   /** @type {Layout} */
-  const layout = { order: [], big: [], pin: [], shut: [], open: [], per: 0, find: "" };
+  const layout = { order: [], big: [], pin: [], shut: [], open: [], xy: [], per: 0, find: "" };
   for (const part of text.split(";").filter(Boolean)) {
     const colon = part.indexOf(":");
     const name = colon < 0 ? "order" : part.slice(0, colon);
@@ -82,13 +84,19 @@ export function sectionsOf(keys, layout) {
   const find = layout.find.toLowerCase();
   /** @type {Map<string, Map<string, ChartSpec>>} */
   const sections = new Map();
+  const scalars = new Set(keys.filter((key) => key.entity === "metric" && key.kind === "scalar").map((key) => key.key));
+  /** @type {Map<string, ChartSpec>} */
+  const tables = new Map();
   const seen = new Set();
   let count = 0;
   for (const key of keys) {
     if (key.entity !== "metric" || key.kind === "description") continue;
-    if (key.kind === "table" && key.type !== "number") continue;
-    const name = key.column ? `${key.key}.${key.column}` : key.key;
+    const name = key.kind === "table" && scalars.has(key.key) ? `${key.key} (table)` : key.key;
     if (find && !name.toLowerCase().includes(find)) continue;
+    if (key.kind === "table" && tables.has(name)) {
+      addColumn(/** @type {ChartSpec} */ (tables.get(name)), key);
+      continue;
+    }
     if (seen.has(`${name}|${key.type}`)) continue;
     seen.add(`${name}|${key.type}`);
     const section = layout.pin.includes(name) ? PINNED : sectionOf(key);
@@ -96,6 +104,9 @@ export function sectionsOf(keys, layout) {
     sections.set(section, charts);
     const spec = { key: name, kind: key.kind, type: key.type, about: about.get(key.key) || "", runs: key.runs, words: key.words };
     if (!charts.has(name)) charts.set(name, spec);
+    if (key.kind === "table") tables.set(name, addColumn({ ...spec, type: "text", table: { name: key.key, columns: [] } }, key));
+    const table = tables.get(name);
+    if (table) charts.set(name, table);
     count++;
   }
   const place = (/** @type {string} */ name) => {
@@ -110,6 +121,26 @@ export function sectionsOf(keys, layout) {
     const open = find !== "" || (shutFirst ? layout.open.includes(name) : !layout.shut.includes(name));
     return { name, open, charts: [...(sections.get(name) || new Map()).values()] };
   });
+}
+
+/** Take a column of a table into its chart. @param {ChartSpec} spec @param {Key} key */
+function addColumn(spec, key) {
+  spec.runs = Math.max(spec.runs, key.runs);
+  if (key.type === "number") {
+    spec.type = "number";
+    spec.table?.columns.push(key.column);
+  }
+  return spec;
+}
+
+/** Write the axes of a table as an item of `xy`. @param {string} key @param {string} x @param {string} y */
+export const axesItem = (key, x, y) => [key, x, y].map(encodeURIComponent).join("=");
+
+/** Return the chosen axes of a table. @param {Layout} layout @param {string} key @returns {[string, string] | null} */
+export function chosenAxes({ xy }, key) {
+  const item = xy.find((one) => one.startsWith(`${encodeURIComponent(key)}=`));
+  const parts = item?.split("=").slice(1).map(decodeURIComponent);
+  return parts?.length === 2 ? [parts[0], parts[1]] : null;
 }
 
 /**

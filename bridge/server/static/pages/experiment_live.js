@@ -3,7 +3,7 @@
 import { signal } from "@preact/signals";
 import { getKeys, getTable } from "../data/api.js";
 import { openStream } from "../data/live.js";
-import { BASE_COLUMNS } from "./experiment_model.js";
+import { columnsOf, isPart } from "./experiment_load.js";
 
 /** @typedef {{ created?: string[], runs?: string[], removed?: string[], complete?: boolean }} Changes */
 
@@ -98,18 +98,20 @@ export class ExperimentLive {
   async apply(created, runs, removed) {
     const { model, series } = this;
     const ids = [...new Set([...created, ...runs])];
-    const cols = [...new Set([...BASE_COLUMNS, ...model.wanted.peek(), ...model.runs.columns.keys()])].slice(0, 200);
+    const cols = columnsOf(model);
+    const { q } = model.state.peek();
     for (let at = 0; at < ids.length; at += ROWS_AT_ONCE) {
       const part = ids.slice(at, at + ROWS_AT_ONCE);
       const table = await getTable(model.id, { ids: part, cols, view: model.view });
       const there = new Set(table.ids);
       model.runs.remove(part.filter((id) => !there.has(id)));
       const rows = model.runs.take(table);
+      if (isPart(model) && !q.trim()) for (const row of rows) model.matched.peek()?.add(row);
       if (!this.atTop && rows.length) this.fresh.value = new Set([...this.fresh.peek(), ...rows.map((row) => model.runs.ids[row])]);
     }
     model.runs.remove(removed);
     model.version.value++;
-    if (model.state.peek().q.trim()) await model.match();
+    if (q.trim() && !model.beyond.peek()) await model.match();
     await series.extend(new Set(ids));
     if (performance.now() - this.keysAt > KEYS_EVERY_MS) {
       this.keysAt = performance.now();
@@ -128,8 +130,12 @@ export class ExperimentLive {
   /** Read everything again: the server does not know what changed since the cursor. */
   async reload() {
     const { model, series } = this;
+    if (isPart(model)) {
+      await model.match();
+      return;
+    }
     const before = new Set(model.runs.ids);
-    const table = await getTable(model.id, { cols: [...new Set([...BASE_COLUMNS, ...model.wanted.peek()])], view: model.view });
+    const table = await getTable(model.id, { cols: columnsOf(model), view: model.view });
     const there = new Set(table.ids);
     model.runs.remove([...before].filter((id) => !there.has(id)));
     model.runs.take(table);

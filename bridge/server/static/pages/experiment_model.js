@@ -1,20 +1,18 @@
 /** What the experiment page knows: its runs, which of them are shown in which order, and what was chosen. */
 
-import { batch, computed, signal } from "@preact/signals";
-import { getExperiment, getKeys, getMatch, getTable } from "../data/api.js";
+import { computed, signal } from "@preact/signals";
+import { stepOf } from "../lib/column.js";
+import { chooseColumns } from "../lib/column_choice.js";
 import { neutral, runColour, viridis } from "../lib/colour.js";
 import { order } from "../lib/order.js";
 import { colourBy } from "./experiment_colours.js";
-import { chooseColumns } from "./experiment_columns.js";
 import { groupName, groupsOf, placesOf } from "./experiment_entries.js";
+import { load, loadColumns, match } from "./experiment_load.js";
 import { Runs } from "./experiment_runs.js";
 
 /** @typedef {import("../lib/state.js").State} State */
 /** @typedef {import("../data/api.js").Key} Key */
 
-/** Columns that the page needs whatever is shown. */
-export const BASE_COLUMNS = ["name", "status", "start_time", "end_time", "duration", "parent_id", "description"];
-const MOST_ROWS = 50_000;
 const MANY_LINES = 60;
 
 export class ExperimentModel {
@@ -31,7 +29,10 @@ export class ExperimentModel {
     this.experiment = signal(/** @type {any} */ (null));
     this.keys = signal(/** @type {Key[] | null} */ (null));
     this.version = signal(0);
+    /** The number of all runs, of which only a part is read if there are very many. */
     this.total = signal(0);
+    /** The number of runs that match, if they are more than those that were read; otherwise 0. */
+    this.beyond = signal(0);
     this.error = signal(/** @type {unknown} */ (null));
     this.matched = signal(/** @type {Set<number> | null} */ (null));
     this.selected = signal(/** @type {Set<string>} */ (new Set()));
@@ -39,6 +40,8 @@ export class ExperimentModel {
     this.open = signal(/** @type {Set<string>} */ (new Set()));
     this.hover = signal(/** @type {import("../parts/lines.js").Hover} */ ({ chart: "", run: null, x: null }));
     this.cursor = "";
+    /** How many runs are read at most: all, or so many of them. */
+    this.limit = Infinity;
     this.view = /** @type {"active" | "deleted"} */ (state.peek().other.stage === "archived" ? "deleted" : "active");
     this.loading = new Set();
 
@@ -46,15 +49,17 @@ export class ExperimentModel {
       const { cols, sort, group } = state.value;
       if (cols) return cols;
       // What the runs are ordered or grouped by is shown, too.
-      const chosen = chooseColumns(this.keys.value, this.experiment.value);
+      const chosen = chooseColumns(this.keys.value, this.experiment.value?.runs || 0);
       const more = [...group, ...sort.map((item) => item.column)].filter((name) => !chosen.includes(name));
       return [...chosen.slice(0, 3), ...new Set(more), ...chosen.slice(3)];
     });
     this.sort = computed(() => state.value.sort);
     /** The columns that the table, the order or the groups need. */
-    this.wanted = computed(() => [
-      ...new Set([...this.columns.value, ...state.value.sort.map((item) => item.column), ...state.value.group, ...(state.value.other.colour ? [state.value.other.colour] : [])]),
-    ]);
+    this.wanted = computed(() => {
+      const { sort, group, other } = state.value;
+      const names = [...this.columns.value, ...sort.map((item) => item.column), ...group, other.colour || ""];
+      return [...new Set([...names, ...names.map(stepOf)])].filter(Boolean);
+    });
     this.rows = computed(() => this.sortRows());
     this.groups = computed(() =>
       this.version.value >= 0 && state.value.group.length ? groupsOf(this.runs, this.rows.value, state.value.group) : null,
@@ -77,64 +82,18 @@ export class ExperimentModel {
   }
 
   /** Read what the first picture needs. */
-  async load() {
-    const wanted = [...new Set([...BASE_COLUMNS, ...this.wanted.peek()])];
-    try {
-      const { q } = this.state.peek();
-      const [table, { keys }, experiment, left] = await Promise.all([
-        getTable(this.id, { cols: wanted, limit: MOST_ROWS, view: this.view }),
-        getKeys(this.id, { limit: 2000 }),
-        getExperiment(this.id),
-        q.trim() ? getMatch(this.id, { q, view: this.view }) : null,
-      ]);
-      batch(() => {
-        this.cursor = table.cursor;
-        this.total.value = table.total;
-        this.runs.take(table);
-        this.matched.value = left && this.rowsOf(left.numbers);
-        this.keys.value = keys;
-        this.experiment.value = experiment;
-        this.version.value++;
-      });
-      await this.loadColumns();
-    } catch (error) {
-      this.error.value = error;
-    }
+  load() {
+    return load(this);
   }
 
   /** Read the columns that are wanted and not there yet. */
-  async loadColumns() {
-    const missing = this.wanted.peek().filter((name) => !this.runs.columns.has(name) && !this.loading.has(name));
-    if (!missing.length || !this.cursor) return;
-    for (const name of missing) this.loading.add(name);
-    try {
-      this.runs.take(await getTable(this.id, { cols: missing, limit: MOST_ROWS, view: this.view }));
-    } catch (error) {
-      this.error.value = error;
-    }
-    for (const name of missing) this.loading.delete(name);
-    this.version.value++;
+  loadColumns() {
+    return loadColumns(this);
   }
 
   /** Ask which runs the filter leaves. Runs that came in meanwhile are read. */
-  async match() {
-    const { q } = this.state.peek();
-    if (!this.cursor) return;
-    if (!q.trim()) {
-      this.matched.value = null;
-      return;
-    }
-    try {
-      const { numbers } = await getMatch(this.id, { q, view: this.view });
-      if (this.state.peek().q === q) this.matched.value = this.rowsOf(numbers);
-    } catch (error) {
-      this.error.value = error;
-    }
-  }
-
-  /** @param {ArrayLike<number>} numbers run numbers */
-  rowsOf(numbers) {
-    return new Set(Array.from(numbers, (number) => this.runs.rowByNumber.get(number) ?? -1));
+  match() {
+    return match(this);
   }
 
   sortRows() {

@@ -1,9 +1,10 @@
 /** The lines of the charts on the screen: asked for together, kept while the view stays, and extended while runs log. */
 
 import { signal } from "@preact/signals";
-import { getSeries, getTail } from "../data/api.js";
+import { getSeries } from "../data/api.js";
 import { fairShare } from "../lib/group.js";
-import { addInRange, toLine } from "../parts/lines_data.js";
+import { toLine } from "../parts/lines_data.js";
+import { extend } from "./experiment_tails.js";
 
 /** @typedef {import("../parts/lines_data.js").Line} Line */
 /** @typedef {import("../parts/lines_data.js").Sampled} Sampled */
@@ -27,7 +28,12 @@ import { addInRange, toLine } from "../parts/lines_data.js";
  * @typedef {{ lines: Line[], version: number, stale: boolean, loaded: boolean, error: unknown }} ChartLines
  */
 
-/** @typedef {{ view: string, have: Map<string, Line | null>, old: Set<string>, shown: import("@preact/signals").Signal<ChartLines> }} Store */
+/**
+ * The own axes of a chart: `key` over `x`, in a range of its own.
+ * @typedef {{ key: string, x: string, range: [number, number] | null }} OwnAxes
+ */
+
+/** @typedef {{ axes: OwnAxes | null, view: string, have: Map<string, Line | null>, old: Set<string>, shown: import("@preact/signals").Signal<ChartLines> }} Store */
 
 const [KEYS_AT_FIRST, KEYS_AT_ONCE] = [2, 8]; // the first answer is small, so that the first charts are there soon
 const REQUESTS_AT_ONCE = 2;
@@ -47,7 +53,7 @@ export class ChartSeries {
     this.seen = new Set();
     /** @type {View | null} */
     this.view = null;
-    this.viewId = this.looks = "";
+    this.viewId = this.shape = this.looks = "";
     this.running = this.planned = this.version = 0;
     this.closed = false;
     /** Whether the first charts are drawn, so that the rest of the page can be loaded. */
@@ -68,7 +74,7 @@ export class ChartSeries {
     if (!store) {
       /** @type {ChartLines} */
       const empty = { lines: [], version: 0, stale: false, loaded: false, error: null };
-      store = { view: "", have: new Map(), old: new Set(), shown: signal(empty) };
+      store = { axes: null, view: "", have: new Map(), old: new Set(), shown: signal(empty) };
       this.charts.set(key, store);
     }
     return store;
@@ -82,7 +88,8 @@ export class ChartSeries {
   setView(view, delay = 0) {
     const { x, range, buckets, groups, band } = view;
     const grouped = groups ? `${view.lines.join("\n")}|${Object.keys(groups).length}|${band}` : "";
-    this.viewId = [x, range ? range.join("..") : "", buckets, grouped].join("|");
+    this.shape = `${buckets}|${grouped}`;
+    this.viewId = [x, range ? range.join("..") : "", this.shape].join("|");
     this.view = view;
     // Rows change each second while runs log. Charts are drawn again only if their lines are others, or look different.
     const looks = JSON.stringify([this.viewId, view.lines.map((id) => [id, view.look(id)])]);
@@ -90,6 +97,18 @@ export class ChartSeries {
     this.looks = looks;
     for (const key of this.charts.keys()) this.publish(key);
     this.plan(delay);
+  }
+
+  /** Give a chart axes of its own. @param {string} name @param {OwnAxes} axes */
+  setAxes(name, axes) {
+    this.store(name).axes = axes;
+    this.publish(name);
+    this.plan(0);
+  }
+
+  /** What the lines of a chart show: lines with another id are those of another view. @param {Store} store */
+  idOf({ axes }) {
+    return axes ? JSON.stringify([axes, this.shape]) : this.viewId;
   }
 
   /** @param {string} key @param {boolean} visible */
@@ -114,20 +133,20 @@ export class ChartSeries {
   ask() {
     const { view } = this;
     if (!view || this.closed) return;
-    /** @type {Map<string, string[]>} the charts that lack the same lines */
+    /** @type {Map<string, string[]>} the charts that lack the same lines; one with axes of its own is alone */
     const wanted = new Map();
     for (const key of this.drawn.peek() || !this.seen.size ? this.visible : this.seen) {
       const store = this.store(key);
-      const fresh = store.view === this.viewId;
+      const fresh = store.view === this.idOf(store);
       const seen = this.seen.has(key);
       const lacking = view.lines.filter((id) => !fresh || !store.have.has(id) || (seen && store.old.has(id)));
       if (!lacking.length) continue;
-      const name = JSON.stringify(lacking);
+      const name = JSON.stringify([lacking, store.axes && key]);
       wanted.set(name, [...(wanted.get(name) || []), key]);
     }
     for (const [lines, keys] of wanted) {
       if (this.running >= REQUESTS_AT_ONCE) return;
-      this.load(JSON.parse(lines), keys.slice(0, this.first ? KEYS_AT_FIRST : KEYS_AT_ONCE));
+      this.load(JSON.parse(lines)[0], keys.slice(0, this.first ? KEYS_AT_FIRST : KEYS_AT_ONCE));
       this.first = false;
     }
   }
@@ -135,8 +154,11 @@ export class ChartSeries {
   /** @param {string[]} lines @param {string[]} keys */
   async load(lines, keys) {
     const view = /** @type {View} */ (this.view);
-    const id = this.viewId;
-    const { groups, x, range, buckets, band } = view;
+    const { axes } = this.store(keys[0]);
+    const id = this.idOf(this.store(keys[0]));
+    const { groups, buckets, band } = view;
+    const { x, range } = axes || view;
+    const asked = axes ? [axes.key] : keys;
     this.running++;
     // What is under way counts as there, so that it is not asked for twice.
     for (const key of keys) {
@@ -153,10 +175,10 @@ export class ChartSeries {
     const runs = groups ? fairShare(groups, GROUPED_RUNS) : lines;
     try {
       const answer = await getSeries({
-        runs, keys, buckets, x, ...(range ? { low: range[0], high: range[1] } : {}), ...(groups ? { groups } : {}),
+        runs, keys: asked, buckets, x, ...(range ? { low: range[0], high: range[1] } : {}), ...(groups ? { groups } : {}),
       });
       for (const sampled of /** @type {Sampled[]} */ (answer.series)) {
-        const store = this.store(sampled.key);
+        const store = this.store(axes ? keys[0] : sampled.key);
         if (store.view !== id) continue;
         const look = { ...view.look(sampled.run), band: groups ? band : /** @type {const} */ ("minmax") };
         store.have.set(sampled.run, toLine(sampled, look));
@@ -177,7 +199,7 @@ export class ChartSeries {
     const store = this.store(key);
     if (!view) return;
     const before = store.shown.peek();
-    if (store.view !== this.viewId || (!arrived && !before.loaded)) {
+    if (store.view !== this.idOf(store) || (!arrived && !before.loaded)) {
       if (before.loaded && !before.stale) store.shown.value = { ...before, stale: true };
       return;
     }
@@ -197,44 +219,8 @@ export class ChartSeries {
   }
 
   /** Add what runs have logged to the charts on the screen. @param {Set<string>} runs */
-  async extend(runs) {
-    const { view } = this;
-    if (!view) return;
-    const id = this.viewId;
-    if (view.groups || view.x.startsWith("metric:")) {
-      this.refresh(view.groups ? view.lines : [...runs]);
-      return;
-    }
-    /** @type {[string, string, number][]} */
-    const asked = [];
-    for (const [key, store] of this.charts) {
-      for (const [line, found] of store.have) {
-        if (!runs.has(line)) continue;
-        if (store.view === id && this.seen.has(key)) asked.push([line, key, found ? found.position : -1]);
-        else store.old.add(line);
-      }
-    }
-    if (!asked.length) return;
-    const { series } = await getTail(asked);
-    if (id !== this.viewId) return this.refresh([...runs]);
-    const changed = new Set();
-    let lacking = false;
-    for (const tail of series) {
-      const store = this.charts.get(tail.key);
-      if (!store) continue;
-      const line = store.have.get(tail.run);
-      const start = view.start(tail.run);
-      const xs = view.x === "step" ? tail.steps : view.x === "time" ? tail.timestamps : tail.timestamps.map((at) => at - start);
-      if (line && line.position >= tail.position) continue;
-      if (line && line.position >= 0 && addInRange(line, xs, tail.values, view.range)) line.position = tail.position;
-      else {
-        store.old.add(tail.run);
-        lacking = true;
-      }
-      changed.add(tail.key);
-    }
-    for (const key of changed) this.publish(key, true);
-    if (lacking) this.plan(200);
+  extend(runs) {
+    return extend(this, runs);
   }
 
   /** Ask for lines again. @param {string[]} lines */

@@ -2,8 +2,8 @@
 
 import { useSignal } from "@preact/signals";
 import { html } from "htm/preact";
-import { useEffect, useMemo } from "preact/hooks";
-import { plural } from "../lib/format.js";
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { count, plural } from "../lib/format.js";
 import { Table } from "../parts/table.js";
 import { cellOf, tableColumn } from "./experiment_cells.js";
 import { groupName } from "./experiment_entries.js";
@@ -12,8 +12,13 @@ import { groupName } from "./experiment_entries.js";
 
 const CLOCK_MS = 5000;
 
-/** @param {{ model: ExperimentModel, shell: import("../shell.js").Shell, actions: any, live: import("./experiment_live.js").ExperimentLive, cards: boolean }} props */
-export function RunsTable({ model, shell, actions, live, cards }) {
+/** @param {{ model: ExperimentModel, shell: import("../shell.js").Shell, actions: any, live: import("./experiment_live.js").ExperimentLive, cards: boolean, rest: boolean }} props
+ *   `rest`: the first charts are drawn, so the rest can be loaded */
+export function RunsTable({ model, shell, actions, live, cards, rest }) {
+  const [{ columnMenu }, setMenu] = useState(/** @type {Partial<typeof import("./experiment_column_menu.js")>} */ ({}));
+  useEffect(() => {
+    if (rest) import("./experiment_column_menu.js").then(setMenu, () => {}); // without it, heads have no menus
+  }, [rest]);
   const now = useSignal(Date.now());
   useEffect(() => {
     const timer = setInterval(() => document.hidden || (now.value = Date.now()), CLOCK_MS);
@@ -51,14 +56,19 @@ export function RunsTable({ model, shell, actions, live, cards }) {
     if (table) table.scrollTop = 0;
     top(true);
   };
+  const beyond = model.beyond.value;
   return html`
+    ${beyond
+      ? html`<p class="experiment-part" role="status">The first ${count(model.rows.value.length)} of ${plural(beyond, state.q.trim() ? "matching run" : "run")} are shown, in the order of the table.${" "}
+          <button type="button" onClick=${actions.toFilter}>A filter</button> finds the others.</p>`
+      : null}
     ${fresh.size ? html`<button type="button" class="button small experiment-new" onClick=${up}>${plural(fresh.size, "new run")} ↑</button>` : null}
     <${Table} label="Runs" entries=${entries} columns=${columns} pin=${state.pin} active=${model.activePlace} cards=${cards}
       sort=${state.sort.map((item) => ({ id: item.column, descending: item.descending }))} editing=${actions.editing.value} version=${version}
       arrangement=${JSON.stringify([state.sort, state.q, state.group])}
       onSort=${actions.sort} onActive=${actions.activate} onSelect=${actions.select} onEye=${actions.eye} onFold=${actions.fold}
       onOpen=${actions.openPlace} onResize=${actions.resize} onMove=${actions.moveColumn} onCell=${actions.filterBy} onRename=${actions.rename}
-      onTop=${top} onHover=${(/** @type {number | null} */ place) => hovered(model, place)} />`;
+      menuOf=${columnMenu && ((/** @type {string} */ id) => columnMenu(model, shell, actions, id))} onTop=${top} onHover=${(/** @type {number | null} */ place) => hovered(model, place)} />`;
 }
 
 /**

@@ -16,10 +16,11 @@ const STATISTICS = ["last", "min", "max", "first"];
  * @param {(text: string) => Promise<Choice[]>} props.find the columns whose name contains a text
  * @param {(id: string, on: boolean) => void} props.onChange
  * @param {() => void} props.onReset
+ * @param {string} [props.first] what it looks for first
  * @param {() => void} props.onClose
  */
-export function ColumnPicker({ chosen, find, onChange, onReset, onClose }) {
-  const [text, setText] = useState("");
+export function ColumnPicker({ chosen, find, onChange, onReset, first: start = "", onClose }) {
+  const [text, setText] = useState(start);
   const [choices, setChoices] = useState(/** @type {Choice[]} */ ([]));
   const [at, setAt] = useState(0);
   const [top, setTop] = useState(0);
@@ -62,7 +63,7 @@ export function ColumnPicker({ chosen, find, onChange, onReset, onClose }) {
     <div class="search-list">
       <div class="search-field">
         <input type="text" role="combobox" aria-label="Find a column" aria-expanded="true" aria-controls="column-list" autofocus
-          aria-activedescendant=${choices[at] ? `column-${at}` : undefined} placeholder="Find a column" autocomplete="off" spellcheck=${false}
+          aria-activedescendant=${choices[at] ? `column-${at}` : undefined} placeholder="Find a column, or loss:min, or loss:@100" autocomplete="off" spellcheck=${false}
           value=${text} onInput=${(/** @type {any} */ event) => setText(event.target.value)} onKeyDown=${keyed} />
         <span class="count">${choices.length}</span>
       </div>
@@ -81,7 +82,7 @@ export function ColumnPicker({ chosen, find, onChange, onReset, onClose }) {
             <span class="search-hint">${choice.about}</span>
           </div>`;
         })}
-        ${choices.length ? null : html`<p class="search-none">No column has this in its name.</p>`}
+        ${choices.length ? null : html`<p class="search-none">${text.endsWith("@") ? "Type the number of the step." : "No column has this in its name."}</p>`}
       </div>
       <div class="search-foot">
         <span>${chosen.length} shown</span><span>↑ ↓ move</span><span>Enter shows or hides</span>

@@ -5,14 +5,15 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icon.js";
 
 /** @typedef {{ key: string }} AnyChart */
+/** @typedef {{ name: string, open: boolean, charts: any[] }} AnySection */
 
 const NEAR = "400px";
 const AT_ONCE = 60;
 
 /**
  * @param {object} props
- * @param {{ name: string, open: boolean, charts: any[] }[]} props.sections
- * @param {number} props.perRow
+ * @param {AnySection[]} props.sections
+ * @param {import("../lib/pack.js").Packed[]} props.packed the place of each section
  * @param {number} props.height the height of a chart with its frame, in pixels
  * @param {(chart: any) => boolean} props.isBig
  * @param {(chart: any) => any} props.chart the content of a chart
@@ -22,7 +23,7 @@ const AT_ONCE = 60;
  * @param {(name: string) => void} [props.onUp] a section moves up
  * @param {any} [props.empty]
  */
-export function GridOfCharts({ sections, perRow, height, isBig, chart, onVisible, onSeen, onToggle, onUp, empty }) {
+export function GridOfCharts({ sections, packed, height, isBig, chart, onVisible, onSeen, onToggle, onUp, empty }) {
   const scroller = useRef(/** @type {HTMLElement | null} */ (null));
   const watch = useRef(/** @type {Watch | null} */ (null));
   const [ready, setReady] = useState(false);
@@ -33,18 +34,19 @@ export function GridOfCharts({ sections, perRow, height, isBig, chart, onVisible
   }, []);
   return html`<div class="chart-scroll" ref=${scroller} role="region" aria-label="Charts" tabindex="-1">
     ${sections.length ? null : empty}
-    ${ready && sections.map(
-      (section, at) => html`<${Section} key=${section.name} section=${section} perRow=${perRow} height=${height} isBig=${isBig}
+    <div class="chart-sections">${ready && sections.map(
+      (section, at) => html`<${Section} key=${section.name} section=${section} place=${packed[at]} height=${height} isBig=${isBig}
         chart=${chart} watch=${watch.current} onVisible=${onVisible} onSeen=${onSeen} onToggle=${onToggle} onUp=${at > 0 ? onUp : undefined} />`,
-    )}
+    )}</div>
   </div>`;
 }
 
 /** @param {any} props */
-function Section({ section, perRow, height, isBig, chart, watch, onVisible, onSeen, onToggle, onUp }) {
+function Section({ section, place, height, isBig, chart, watch, onVisible, onSeen, onToggle, onUp }) {
   const [most, setMost] = useState(AT_ONCE);
   const { name, open, charts } = section;
-  return html`<section class="chart-section" data-section=${name}>
+  const { columns, span, starts } = place;
+  return html`<section class="chart-section" data-section=${name} style=${{ gridColumn: `${starts ? "1 / " : ""}span ${span}` }}>
     <div class="chart-section-head">
       <h2><button type="button" class="toggle" aria-expanded=${open} onClick=${() => onToggle(name)}>
         <span class="sign" aria-hidden="true">${open ? "▾" : "▸"}</span>${name}<span class="count">${charts.length}</span>
@@ -53,9 +55,9 @@ function Section({ section, perRow, height, isBig, chart, watch, onVisible, onSe
         onClick=${() => onUp(name)}><${Icon} name="up" /></button>` : null}
     </div>
     ${open
-      ? html`<div class="chart-grid" style=${{ "--per-row": perRow }}>
+      ? html`<div class="chart-grid" style=${{ "--per-row": columns }}>
           ${charts.slice(0, most).map(
-            (/** @type {AnyChart} */ item) => html`<${Lazy} key=${item.key} id=${item.key} big=${isBig(item) && perRow > 1} height=${height}
+            (/** @type {AnyChart} */ item) => html`<${Lazy} key=${item.key} id=${item.key} big=${isBig(item) && columns > 1} height=${height}
               watch=${watch} onVisible=${onVisible} onSeen=${onSeen} content=${() => chart(item)} />`,
           )}
         </div>

@@ -1,7 +1,7 @@
 /** Parts that are loaded after the first picture, or when they are first shown. */
 
 import { html } from "htm/preact";
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { pauseKeys } from "./keys.js";
 import { sentence } from "./problem.js";
 import { toast } from "./toast.js";
@@ -19,7 +19,8 @@ import { toast } from "./toast.js";
  */
 export function Late({ from, name, with: props, when = true, dialog = false, children }) {
   const [found, setFound] = useState(/** @type {{ part: any }} */ ({ part: null }));
-  useEffect(() => {
+  // Before the next key arrives: an effect after the picture would be too late on a busy machine.
+  useLayoutEffect(() => {
     let wanted = when;
     const failed = (/** @type {unknown} */ error) => wanted && toast(sentence(error), { kind: "problem" });
     const resume = dialog && wanted ? pauseKeys() : () => {};

@@ -14,6 +14,7 @@
  * @property {number[]} dash
  * @property {boolean} exact
  * @property {boolean} group whether it is the mean of runs, so that `low` and `high` are no points
+ * @property {boolean} [dots] whether its points are drawn without a line
  * @property {number} n
  * @property {Float64Array} x
  * @property {Float64Array} y

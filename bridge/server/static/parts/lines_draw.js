@@ -46,6 +46,10 @@ export function drawLines(context, lines, plane, smoothed) {
   }
   context.lineWidth = lines.length > MANY ? Math.floor(ratio) : 1.5 * ratio;
   for (const line of lines) {
+    if (line.dots) {
+      drawDots(context, line, plane, 2.5);
+      continue;
+    }
     const smooth = smoothed(line);
     context.strokeStyle = line.colour;
     context.setLineDash(line.dash.map((length) => length * ratio));
@@ -76,6 +80,10 @@ export function drawThick(context, line, plane, smooth, halo) {
   context.beginPath();
   context.rect(box.left, box.top, box.width, box.height);
   context.clip();
+  if (line.dots) {
+    drawDots(context, line, plane, 4.5);
+    return context.restore();
+  }
   context.lineJoin = "round";
   const path = linePath(line, smooth || line.y, plane, new Path2D());
   context.strokeStyle = halo;
@@ -135,6 +143,27 @@ function lengthBefore(line, plane) {
     [left, top] = [x, y];
   }
   return length;
+}
+
+/**
+ * @param {CanvasRenderingContext2D} context
+ * @param {Line} line
+ * @param {Plane} plane
+ * @param {number} radius
+ */
+function drawDots(context, line, plane, radius) {
+  const [first, last] = visible(line, plane.range);
+  context.fillStyle = line.colour;
+  context.globalAlpha = 0.8;
+  context.beginPath();
+  for (let at = first; at < last; at++) {
+    const [left, top] = [plane.x(line.x[at]), plane.y(line.y[at])];
+    if ((line.count && !line.count[at]) || !Number.isFinite(left) || !Number.isFinite(top)) continue;
+    context.moveTo(left + radius * plane.ratio, top);
+    context.arc(left, top, radius * plane.ratio, 0, 2 * Math.PI);
+  }
+  context.fill();
+  context.globalAlpha = 1;
 }
 
 /**

@@ -85,6 +85,7 @@ function Entry({ entry, close }) {
  * @param {MenuEntry[] | (() => MenuEntry[])} props.items A function is called while the menu is open.
  * @param {boolean} [props.end] Whether the menu ends where the button ends.
  * @param {boolean} [props.disabled]
+ * @param {number} [props.tab] The button's tabindex.
  * @param {{ current: (() => void) | null }} [props.opener] Gets a function that opens the menu.
  */
 export const Menu = ({ items, ...button }) =>

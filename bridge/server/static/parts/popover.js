@@ -30,10 +30,11 @@ function place(box, at, end = false) {
  * @param {"menu" | "dialog" | "listbox"} [props.role] The role of the box.
  * @param {boolean} [props.end] Whether the box ends where the button ends, instead of starting where it starts.
  * @param {boolean} [props.disabled]
+ * @param {number} [props.tab] the button's tabindex
  * @param {{ open: () => void } | undefined | { current: (() => void) | null }} [props.opener] Gets a function that opens the box.
  * @param {(close: () => void) => any} props.children A function that returns the content. It is called while the box is open.
  */
-export function Popover({ label, text, icon, class: name = "button", boxClass = "", role = "dialog", end, disabled, opener, children }) {
+export function Popover({ label, text, icon, class: name = "button", boxClass = "", role = "dialog", end, disabled, tab, opener, children }) {
   const button = useRef(/** @type {HTMLButtonElement | null} */ (null));
   const box = useRef(/** @type {HTMLDivElement | null} */ (null));
   const [open, setOpen] = useState(false);
@@ -73,6 +74,7 @@ export function Popover({ label, text, icon, class: name = "button", boxClass = 
       aria-haspopup=${role}
       aria-expanded=${open ? "true" : "false"}
       disabled=${disabled}
+      tabindex=${tab}
       onClick=${() => setOpen(!open)}
     >
       ${icon ? html`<${Icon} name=${icon} />` : null}${text ?? null}

@@ -2,8 +2,8 @@
 
 import { html } from "htm/preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
+import { Head } from "./table_head.js";
 import { MARK_WIDTH, TableRows } from "./table_rows.js";
-import { moveColumns, resizeColumn } from "./table_drag.js";
 
 /** @typedef {import("./table_rows.js").TableColumn} TableColumn */
 /** @typedef {import("./table_rows.js").Entries} Entries */
@@ -22,6 +22,7 @@ import { moveColumns, resizeColumn } from "./table_drag.js";
  * @property {(top: boolean) => void} [onTop] whether the first row is on the screen
  * @property {(place: number, column: string) => void} [onCell] a cell was pressed with Alt: filter by its value
  * @property {(place: number, text: string | null) => void} [onRename] null: the name stays
+ * @property {(id: string) => import("./menu.js").MenuEntry[]} [menuOf] the menu of a column
  */
 
 /**
@@ -31,7 +32,7 @@ import { moveColumns, resizeColumn } from "./table_drag.js";
  *   on the screen keep their place
  */
 export function Table(props) {
-  const { entries, columns, pin, active, sort, cards } = props;
+  const { entries, columns, pin, active, cards } = props;
   const height = cards ? 68 : props.density || 28;
   const scroller = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
   const body = useRef(/** @type {HTMLElement} */ (/** @type {unknown} */ (null)));
@@ -86,39 +87,10 @@ export function Table(props) {
         <div role="columnheader" class="head mark pinned" style=${{ width: `${MARK_WIDTH}px` }}>
           <span class="visually-hidden">Shown and selected</span>
         </div>
-        ${columns.map((column, index) => head(column, index, props, sort))}
+        ${columns.map((column, index) => html`<${Head} key=${column.id} column=${column} index=${index} table=${props} />`)}
       </div>
     </div>
     <div role="rowgroup" class="table-body" ref=${body} style=${{ width: cards ? "100%" : `${width}px` }}></div>
-  </div>`;
-}
-
-/**
- * @param {TableColumn} column
- * @param {number} index
- * @param {{ columns: TableColumn[], pin: number } & TableEvents} props
- * @param {{ id: string, descending: boolean }[]} sort
- */
-function head(column, index, props, sort) {
-  const at = sort.findIndex((item) => item.id === column.id);
-  const state = at < 0 ? "none" : sort[at].descending ? "descending" : "ascending";
-  const left = MARK_WIDTH + props.columns.slice(0, index).reduce((sum, other) => sum + other.width, 0);
-  const pinned = index < props.pin;
-  const sign = at < 0 ? "" : (sort[at].descending ? "▾" : "▴") + (sort.length > 1 ? at + 1 : "");
-  return html`<div
-    key=${column.id} role="columnheader" aria-sort=${state} data-id=${column.id}
-    class=${`head ${column.kind}${pinned ? " pinned" : ""}${at < 0 ? "" : " sorted"}`}
-    style=${{ width: `${column.width}px`, left: pinned ? `${left}px` : "auto" }}
-    onPointerDown=${(/** @type {PointerEvent} */ event) => moveColumns(event, column.id, props.onMove)}
-  >
-    <button type="button" tabindex="-1" class="sort" title=${column.hint || column.title}
-      onClick=${(/** @type {MouseEvent} */ event) => props.onSort(column.id, event.shiftKey)}>
-      <span class="title">${column.title}</span>
-      ${column.statistic ? html`<span class="statistic">${column.statistic}</span>` : null}
-      <span class="sign" aria-hidden="true">${sign}</span>
-    </button>
-    <span class="grip" onPointerDown=${(/** @type {PointerEvent} */ event) =>
-      resizeColumn(event, column.width, (width, done) => props.onResize(column.id, width, done))}></span>
   </div>`;
 }
 

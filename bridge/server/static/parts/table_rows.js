@@ -1,8 +1,9 @@
 /** The rows of a table that are on the screen: a pool of nodes, which are filled again while one scrolls. */
 
 /**
- * What a cell shows. `tone` is a class of table.css, `glyph` a sign before the text, `hint` its tooltip.
- * @typedef {{ text: string, tone?: string, glyph?: string, glyphTone?: string, hint?: string, href?: string }} Cell
+ * What a cell shows. `tone` is a class of table.css, `glyph` a sign before the text, `after` a small text after it,
+ * `hint` its tooltip.
+ * @typedef {{ text: string, tone?: string, glyph?: string, glyphTone?: string, after?: string, hint?: string, href?: string }} Cell
  * @typedef {"name" | "status" | "number" | "text" | "time"} ColumnKind
  * @typedef {{ id: string, title: string, statistic?: string, kind: ColumnKind, width: number, hint?: string }} TableColumn
  */
@@ -190,6 +191,10 @@ export class TableRows {
         const glyph = element("span", `glyph ${content.glyphTone || ""}`, { "aria-hidden": "true" });
         glyph.textContent = content.glyph;
         target.replaceChildren(glyph, content.text);
+      } else if (content.after) {
+        const after = element("span", "after");
+        after.textContent = content.after;
+        target.replaceChildren(content.text, after);
       } else if (target.textContent !== content.text || target.childElementCount) {
         target.textContent = content.text;
       }

@@ -32,7 +32,7 @@ function isMonotonic(values) {
  * @param {Columns} columns
  * @returns {{ x: string, y: string, colour: string, as: "line" | "points" } | null}
  */
-function chartOf(columns) {
+export function chartOf(columns) {
   const numeric = Object.keys(columns).filter((name) => isNumeric(columns[name]));
   if (!numeric.length || (columns[numeric[0]]?.length ?? 0) < 2) return null;
   const [x, y] = numeric.length > 1 ? numeric : ["", numeric[0]];
