@@ -102,6 +102,7 @@ class Page:
             "static": static,
             "role": self._role,
             "workspace": self._stores.name,
+            "address": self._stores.address,
         }
         scripts = files.scripts(_page_of(request.path_params["path"]))
         text = Template((vendor.STATIC / "index.html").read_text(encoding="utf-8")).substitute(

@@ -44,6 +44,7 @@ export const shell = {
   base,
   role,
   workspace: page.dataset.workspace ?? "",
+  address: page.dataset.address ?? "",
   header: signal({ title: "" }),
   live: signal(/** @type {import("./shell.js").Live} */ ("")),
   dark,

@@ -29,6 +29,8 @@ export interface Shell {
   base: string;
   role: Role;
   workspace: string;
+  /** What `Workspace.open` opens. */
+  address: string;
   header: Signal<Header>;
   /** The state of the live stream, which the dot in the header shows; empty on pages without one. */
   live: Signal<Live>;

@@ -6,11 +6,12 @@ import csv
 import io
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import controls
 import pytest
 from controls import find
-from playwright.sync_api import Browser, Download, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Download, Page, expect
 from portal_site import PATIENCE_SECONDS, PortalSite, Problems, portal_site, start
 
 from bridge import Experiment, Workspace
@@ -113,6 +114,20 @@ def downloaded(download: Download) -> str:
         return file.read()
 
 
+def test_selected_runs_are_copied_as_python(
+    context: BrowserContext, page: Page, site: PortalSite, own: Experiment
+) -> None:
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_runs(page, site, own)
+    select(page, "own-1", "own-2")
+    find(find(page, controls.SELECTED), controls.MORE).click()
+    page.get_by_role("menuitem", name="Copy as Python").click()
+    expect(find(page, controls.TOAST)).to_contain_text("Copied.")
+    pasted: dict[str, Any] = {}
+    exec(page.evaluate("() => navigator.clipboard.readText()"), pasted)
+    assert {run.display_name for run in pasted["runs"]} == {"own-1", "own-2"}
+
+
 def test_the_shown_rows_are_exported_with_all_digits(page: Page, site: PortalSite, own: Experiment) -> None:
     open_runs(page, site, own, "?cols=name,params.lr,metrics.loss&sort=-metrics.loss&q=metrics.loss%20%3E%201")
     find(page, controls.EXPORT).click()
@@ -210,6 +225,9 @@ def test_a_reader_sees_no_control_that_changes_something(
         page.goto(f"{read_only.address}runs/{ids['kinds']}")
         expect(page.get_by_role("heading", level=1)).to_contain_text("gentle-crane")
         expect(page.get_by_role("button", name=re.compile("Edit|Rename|Archive|Delete|Add"))).to_have_count(0)
+        page.keyboard.press("?")
+        expect(find(page, controls.KEYS_SHEET)).to_contain_text("Tab Metrics")
+        expect(find(page, controls.KEYS_SHEET)).not_to_contain_text(re.compile("Edit the note|Rename the run"))
         assert problems.found == []
     finally:
         context.close()

@@ -13,9 +13,10 @@ import { ExperimentTable } from "./home_experiments.js";
 import { Running, metricOf } from "./home_running.js";
 import { Results } from "./home_search.js";
 
-const FIRST_RUN = `import bridge
+/** Return the lines of Python that log a first run. @param {string} address */
+const firstRun = (address) => `import bridge
 
-workspace = bridge.Workspace.open("PATH")
+workspace = bridge.Workspace.open(${JSON.stringify(address)})
 run = bridge.Experiment(workspace, "digits").start_logging()
 run.log("loss", 0.25)
 run.complete()`;
@@ -64,7 +65,7 @@ export default function Home({ shell, state }) {
     <section class="home-experiments" aria-label="All experiments" aria-busy=${!home.value}>
       <h2>Experiments ${home.value ? html`<span class="soft">${text.trim() ? plural(shown.length, "experiment") + " with this name" : experiments.length}</span>` : null}</h2>
       ${home.value && !experiments.length
-        ? html`<${Empty} title="No experiments yet" code=${FIRST_RUN}>These lines create one.<//>`
+        ? html`<${Empty} title="No experiments yet" code=${firstRun(shell.address)}>These lines create one.<//>`
         : html`<${ExperimentTable} experiments=${shown} now=${time} shell=${shell} />`}
     </section>
   </div>`;

@@ -60,8 +60,12 @@ export default function Page({ route, state, shell }) {
   useKeys(
     Object.fromEntries([
       ...TABS.map(([tab, name], at) => [String(at + 1), [`Tab ${name}`, () => shell.go(href(tab))]]),
-      ["e", ["Edit the note", () => shell.role !== "reader" && (shell.go(href("")), setEditing("note"))]],
-      ["r", ["Rename the run", () => shell.role !== "reader" && setEditing("name")]],
+      ...(shell.role === "reader"
+        ? []
+        : [
+            ["e", ["Edit the note", () => (shell.go(href("")), setEditing("note"))]],
+            ["r", ["Rename the run", () => setEditing("name")]],
+          ]),
     ]),
     "Run",
   );

@@ -101,7 +101,7 @@ export function SelectionBar({ ids, cursor = "", nameOf, experiment, isArchived,
   /** @type {import("../parts/menu.js").MenuEntry[]} */
   const entries = [
     { label: "Copy ids", icon: "copy", run: () => copy(ids.join("\n"), `Copied ${plural(ids.length, "id")}.`) },
-    { label: "Copy as Python", icon: "copy", run: () => copy(python(ids, shell.workspace), "Copied. Paste it into a notebook.") },
+    { label: "Copy as Python", icon: "copy", run: () => copy(python(ids, shell.address), "Copied. Paste it into a notebook.") },
     ...more,
   ];
   const actions = {
@@ -119,8 +119,8 @@ export function SelectionBar({ ids, cursor = "", nameOf, experiment, isArchived,
 /** @param {string[]} ids @param {(id: string) => string} nameOf */
 const described = (ids, nameOf) => (ids.length === 1 ? nameOf(ids[0]) : plural(ids.length, "run"));
 
-/** Return the lines of Python that read the runs. @param {string[]} ids @param {string} workspace */
-const python = (ids, workspace) => `import bridge
+/** Return the lines of Python that read the runs. @param {string[]} ids @param {string} address */
+const python = (ids, address) => `import bridge
 
-workspace = bridge.Workspace.open(${JSON.stringify(workspace)})
+workspace = bridge.Workspace.open(${JSON.stringify(address)})
 runs = [workspace.get_run(id) for id in ${JSON.stringify(ids)}]`;
