@@ -13,7 +13,6 @@ import { follow } from "../parts/table_drag.js";
 import { makeActions } from "./experiment_actions.js";
 import { ChartBar, ExperimentBar, KeyHints } from "./experiment_bar.js";
 import { Charts } from "./experiment_charts.js";
-import { completions, findColumns } from "./experiment_columns.js";
 import { experimentKeys } from "./experiment_keys.js";
 import { parseLayout } from "./experiment_layout.js";
 import { ExperimentLive } from "./experiment_live.js";
@@ -114,6 +113,9 @@ function Experiment({ route, state, shell }) {
   </div>`;
 }
 
+/** The search for columns is loaded when it is first needed. */
+const columnSearch = () => import("./experiment_columns.js");
+
 /** What stands in the place of a button until its module is there. @param {string} icon @param {string} text */
 const soon = (icon, text) => html`<span class="button quiet small" aria-hidden="true"><${Icon} name=${icon} />${text}</span>`;
 
@@ -121,7 +123,7 @@ const soon = (icon, text) => html`<span class="button quiet small" aria-hidden="
 function Filter({ model, shell }) {
   const keys = () => model.keys.peek() || [];
   return html`<${FilterBox} value=${model.state.value.q}
-    complete=${(/** @type {any} */ wanted) => completions(model.id, keys(), keys().length < ALL_KEYS, wanted)}
+    complete=${async (/** @type {any} */ wanted) => (await columnSearch()).completions(model.id, keys(), keys().length < ALL_KEYS, wanted)}
     check=${async (/** @type {string} */ text) => (await check(text)).error}
     onFilter=${(/** @type {string} */ text, /** @type {boolean} */ done) => shell.change({ q: text.trim() }, done ? "push" : "replace")} />`;
 }
@@ -129,7 +131,7 @@ function Filter({ model, shell }) {
 /** @param {{ model: ExperimentModel, actions: any }} props */
 function Columns({ model, actions }) {
   const keys = model.keys.value || [];
-  const find = (/** @type {string} */ text) => findColumns(model.id, keys, keys.length < ALL_KEYS, text);
+  const find = async (/** @type {string} */ text) => (await columnSearch()).findColumns(model.id, keys, keys.length < ALL_KEYS, text);
   const onClose = () => (actions.picker.value = null);
   return html`<${Late} from=${() => import("../parts/columns.js")} name="ColumnPicker" dialog
     with=${{ chosen: model.columns.value, onChange: actions.setColumn, onReset: actions.resetColumns, find, first: actions.picker.value, onClose }} />`;
