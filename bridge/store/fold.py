@@ -78,6 +78,11 @@ class Folding:
         """The number of bytes of points that the last read did not see, because this process cannot fold."""
         return self._unfolded.total
 
+    @property
+    def is_late(self) -> bool:
+        """Whether reads that may be late do not return the newest points at the moment."""
+        return time.monotonic() <= self._late_until
+
     def forget(self) -> None:
         """Forget everything in a child after a fork."""
         self._lock = ThreadLock(str(self._folder.path))
@@ -112,7 +117,7 @@ class Folding:
         """
         if not may_be_late():
             self._fold(wait)
-        elif time.monotonic() > self._late_until:
+        elif not self.is_late:
             try:
                 self._fold(wait)
             except StoreUnavailable as error:

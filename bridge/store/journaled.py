@@ -242,6 +242,11 @@ class JournaledStore(WrappedBackend):
         store_warnings(self.inner, self._writer)
 
     @property
+    def is_late(self) -> bool:
+        """Whether reads that may be late do not return the newest points; see `bridge.store.late_reads`."""
+        return self._made_folding is not None and self._made_folding.is_late
+
+    @property
     def unfolded_bytes(self) -> int:
         """The number of bytes of points that reads do not see, because write access or numpy is missing."""
         return 0 if self._made_folding is None else self._made_folding.unfolded_bytes

@@ -7,13 +7,37 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from portal_calls import Api
+from portal_calls import Api, run_loop
+from sent_events import listening
 
 from bridge.errors import StoreUnavailable
 from bridge.records.run import RunRecord
 from bridge.records.series import Point
+from bridge.store import fold
 from bridge.store.sql import database
 from bridge.store.workspace_stores import WorkspaceStores
+
+
+def test_pages_hear_that_the_newest_points_wait(
+    stores: WorkspaceStores, api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    monkeypatch.setattr(fold, "PAUSE_SECONDS", 0.05)
+    stores.tracking.close()
+    stores.tracking.create_runs([RunRecord("r", "0")])
+    stores.tracking.log_points("r", [Point("loss", 0.5, 1, 0)])
+
+    async def test() -> None:
+        async with listening(api) as events:
+            assert not events.read[-1]["late"]
+            with closing(sqlite3.connect(Path(stores.address) / "workspace.db", isolation_level=None)) as stopped:
+                stopped.execute("BEGIN IMMEDIATE")
+                stores.tracking.log_points("r", [Point("loss", 0.4, 1, 1)])
+                await events.until(lambda read: read[-1]["late"])
+            (*_, last) = await events.until(lambda read: not read[-1]["late"] and read[-1]["runs"] == ["r"])
+            assert last["complete"]
+
+    run_loop(test())
 
 
 def test_reads_answer_while_another_process_does_not_end_its_change(

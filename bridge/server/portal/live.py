@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.responses import Response, StreamingResponse
 
@@ -17,6 +17,9 @@ from bridge.server.portal.answers import json_answer
 from bridge.server.portal.ask import Ask
 from bridge.store.late_reads import late_reads
 from bridge.store.views import RunViews
+
+if TYPE_CHECKING:
+    from bridge.store.journaled import JournaledStore
 
 logger = logging.getLogger("bridge")
 
@@ -41,11 +44,11 @@ class Scope(NamedTuple):
 class Pending:
     """Changes that wait until a listener takes them. Any number of changes become one event.
 
-    The fields are those of `Changes`.
+    The fields are those of `Changes`. `is_late` is that of the store.
     """
 
-    def __init__(self, cursor: str) -> None:
-        self.cursor = cursor
+    def __init__(self, cursor: str, is_late: bool = False) -> None:
+        self.cursor, self.is_late = cursor, is_late
         self._clear()
 
     def _clear(self) -> None:
@@ -82,6 +85,7 @@ class Pending:
         event = {
             "cursor": self.cursor,
             "complete": self._is_complete,
+            "late": self.is_late,
             "created": sorted(self._created),
             "runs": sorted(self._runs - self._created),
             "removed": sorted(self._removed),
@@ -95,9 +99,9 @@ class Pending:
 class Listener:
     """A page that listens."""
 
-    def __init__(self, scope: Scope, cursor: str) -> None:
+    def __init__(self, scope: Scope, cursor: str, is_late: bool = False) -> None:
         self.scope = scope
-        self.pending = Pending(cursor)
+        self.pending = Pending(cursor, is_late)
         self.changed = asyncio.Event()
 
 
@@ -107,11 +111,11 @@ class Watcher:
     Unless a method states otherwise, it may be called only in the event loop.
 
     Args:
-        views: returns the reads of the workspace.
+        store: returns the store of the workspace.
     """
 
-    def __init__(self, views: Callable[[], RunViews]) -> None:
-        self._views = views
+    def __init__(self, store: Callable[[], JournaledStore]) -> None:
+        self._store = store
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
         self._seen, self._is_new = "", False
@@ -164,7 +168,11 @@ class Watcher:
             except Exception as error:
                 logger.warning("Changes of the workspace cannot be read: %s", error)
                 found, pause = {}, PAUSE_SECONDS
+            is_late = self._store().is_late
             for listener in listeners:
+                if listener.pending.is_late != is_late:
+                    listener.pending.is_late = is_late
+                    listener.changed.set()
                 changes = found.get((listener.scope, listener.pending.cursor))
                 if changes is not None:
                     listener.pending.add(changes)
@@ -175,7 +183,7 @@ class Watcher:
     def _look(self, asked: Iterable[tuple[Scope, str]]) -> dict[tuple[Scope, str], Changes]:
         """Return the changes for each scope since each cursor, in a thread. It is empty if nothing has changed."""
         with late_reads():
-            return self._changes(self._views(), asked)
+            return self._changes(self._store().views, asked)
 
     def _changes(self, views: RunViews, asked: Iterable[tuple[Scope, str]]) -> dict[tuple[Scope, str], Changes]:
         now = views.get_changes().cursor
@@ -192,17 +200,19 @@ def get_changes(ask: Ask) -> Response:
     `since` is the cursor; without it, only later changes are sent. The header `Last-Event-ID` goes before it.
     `experiment` and `run` are lists of ids: only their changes are sent, and those of the runs of the experiments.
     An event is a JSON object with `cursor`, `complete`, `created`, `runs`, `removed`, `files` and `experiments`, as in
-    `Changes`. If `complete` is false, everything must be read again.
+    `Changes`. If `complete` is false, everything must be read again. While `late` is true, the newest points cannot be
+    stored, and no answer contains them.
     """
     scope = Scope(tuple(ask.words("experiment", 100)), tuple(ask.words("run", 1_000)))
     since = ask.headers.get("last-event-id") or ask.query.get("since") or None
     first = ask.views.get_changes(since, scope.experiments, scope.runs)
-    listener = Listener(scope, first.cursor)
+    tracking = ask.served.stores.tracking
+    listener = Listener(scope, first.cursor, tracking.is_late)
     listener.pending.add(first)
     accepted = ask.headers.get("accept", "")
     if "application/json" in accepted and EVENTS not in accepted:
         return json_answer(ask, listener.pending.take())
-    watcher: Watcher = ask.served.kept("watcher", lambda: Watcher(lambda: ask.served.stores.tracking.views))
+    watcher: Watcher = ask.served.kept("watcher", lambda: Watcher(lambda: ask.served.stores.tracking))
     watcher.check_free()
     return StreamingResponse(_events(watcher, listener), headers=HEADERS, media_type=EVENTS)
 

@@ -6,7 +6,7 @@ import type { Route } from "./lib/route.js";
 import type { State } from "./lib/state.js";
 
 export type Role = "reader" | "writer" | "admin";
-export type Live = "" | "live" | "connecting" | "polling" | "paused" | "off";
+export type Live = "" | "live" | "late" | "connecting" | "polling" | "paused" | "off";
 
 /** What the header shows. The page sets it; parts that it does not set are empty. */
 export interface Header {

@@ -5,12 +5,12 @@ import { address, getJson } from "./http.js";
 /**
  * What has changed since the event before. `runs` are runs with other fields, points or files; `files` those of them
  * (and of `created`) whose files may have changed. First drop `removed`, then read `created` and `runs`. If `complete`
- * is false, read everything again.
- * @typedef {{cursor: string, complete: boolean, created: string[], runs: string[], removed: string[], files: string[],
+ * is false, read everything again. While `late` is true, the newest points cannot be stored, and no answer has them.
+ * @typedef {{cursor: string, complete: boolean, late: boolean, created: string[], runs: string[], removed: string[], files: string[],
  *   experiments: string[]}} Changes
  */
 
-/** @typedef {"live" | "connecting" | "polling" | "paused" | "off"} StreamState */
+/** @typedef {"live" | "late" | "connecting" | "polling" | "paused" | "off"} StreamState */
 
 /**
  * @typedef {object} Wanted
@@ -207,8 +207,10 @@ class Stream {
       source.onmessage = ({ data }) => {
         clearTimeout(timer);
         if (signal.aborted) return;
-        if (this.state !== "live") set("live");
-        take(JSON.parse(data));
+        const changes = JSON.parse(data);
+        const state = changes.late ? "late" : "live";
+        if (this.state !== state) set(state);
+        take(changes);
       };
       source.onerror = () => {
         clearTimeout(timer);

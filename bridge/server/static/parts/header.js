@@ -7,6 +7,7 @@ import { Icon } from "./icon.js";
 /** @type {Record<string, string>} */
 const LIVE = {
   live: "live",
+  late: "newest points wait for the disk",
   connecting: "connecting",
   polling: "polling",
   paused: "paused",
