@@ -158,6 +158,13 @@ def _check_source(folder: Path, script: str | None) -> None:
         raise NotFound("script", str(place), hint)
 
 
+def runs_in_this_python(definition: ScriptDefinition) -> bool:
+    """Return whether a script runs with the interpreter of this process."""
+    python = definition.environment.python
+    is_outside = python.builds_packages or definition.environment.docker.enabled or definition.docker.use_docker
+    return not is_outside and python.interpreter_path in (None, PYTHON, sys.executable)
+
+
 def _line(command: str | Iterable[object] | None) -> str:
     return "" if command is None else command if isinstance(command, str) else " ".join(map(str, command))
 

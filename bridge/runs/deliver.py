@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bridge.errors import InvalidState, InvalidValue, NotFound
 from bridge.records.run import RunRecord
 from bridge.source.empty import SNAPSHOT_PROPERTY
+from bridge.source.recorded_environment import ENVIRONMENT_PROPERTY, copy_environment
 from bridge.source.snapshot import copy_snapshot
 from bridge.store.deliver import deliver, runs_to_deliver
 
@@ -31,10 +32,15 @@ def deliver_runs(stores: WorkspaceStores, target: WorkspaceStores, run_ids: str 
 
 
 def _deliver_sources(stores: WorkspaceStores, target: WorkspaceStores, runs: Sequence[RunRecord]) -> None:
-    """Copy the snapshots of runs; log a warning for each snapshot that cannot be read."""
+    """Copy the snapshots and the recorded environments of runs; log a warning for each that cannot be read."""
     for run in runs:
         if snapshot_id := run.properties.get(SNAPSHOT_PROPERTY):
             try:
                 copy_snapshot(stores.artifacts, target.artifacts, snapshot_id)
             except (NotFound, InvalidState) as error:
                 logger.warning("The snapshot of run %s was not delivered: %s", run.id, error)
+        if environment_id := run.properties.get(ENVIRONMENT_PROPERTY):
+            try:
+                copy_environment(stores.artifacts, target.artifacts, environment_id)
+            except NotFound as error:
+                logger.warning("The recorded environment of run %s was not delivered: %s", run.id, error)

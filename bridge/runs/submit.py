@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAllowed, NotFound, SubmitFailed
-from bridge.launch.definition import script_definition
+from bridge.launch.definition import runs_in_this_python, script_definition
 from bridge.launch.distributed import job_warnings
 from bridge.launch.prepare import working_folder
 from bridge.launch.script import ScriptRunConfig
@@ -46,7 +46,13 @@ def submit_script(
     definition = replace(definition, working_directory=str(working_folder(run_id)))
     run_tag_values(tags or {})  # refuse invalid tags before the source is stored
     root = RunRecord(run_id, experiment_id).artifact_root
-    source = keep_source(stores.artifacts, root, definition.source_directory, workspace_folder=stores.address)
+    source = keep_source(
+        stores.artifacts,
+        root,
+        definition.source_directory,
+        workspace_folder=stores.address,
+        has_packages=runs_in_this_python(definition),
+    )
     if source.snapshot_id is None:
         raise SubmitFailed("The snapshot of the source", None, " ".join(source.warnings).rstrip("."))
     record = new_run(

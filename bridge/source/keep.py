@@ -1,4 +1,4 @@
-"""Stores the source of a run: a snapshot of its folder, and facts from git."""
+"""Stores the source of a run: a snapshot of its folder, facts from git, and the environment."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from bridge.source.empty import SNAPSHOT_PROPERTY
 from bridge.source.git import DIFF_PATH, git_facts
+from bridge.source.recorded_environment import ENVIRONMENT_PROPERTY, keep_environment
 from bridge.source.snapshot import take_snapshot
 from bridge.store.artifacts import ArtifactStore
 
@@ -31,14 +32,18 @@ def keep_source(
     folder: str | os.PathLike[str],
     *,
     workspace_folder: str | os.PathLike[str] | None = None,
+    has_packages: bool = True,
 ) -> Source:
-    """Store the snapshot of a folder, and the changes that are not committed to git as an artifact of the run.
+    """Store the snapshot of a folder, the environment, and the changes that are not committed to git.
+
+    The changes are stored as an artifact of the run.
 
     Args:
         artifacts: the artifact store.
         run_root: the artifact root of the run. The changes are stored there.
         folder: the source folder.
         workspace_folder: a folder that is excluded from the snapshot.
+        has_packages: whether the run uses the Python of this process, so that its packages are stored.
 
     Raises:
         NotFound: the folder does not exist.
@@ -47,7 +52,7 @@ def keep_source(
     git = git_facts(folder)
     if git.diff:
         artifacts.put(run_root, DIFF_PATH, git.diff)
-    properties = dict(git.properties)
+    properties = {**git.properties, ENVIRONMENT_PROPERTY: keep_environment(artifacts, has_packages)}
     if snapshot.id is not None:
         properties[SNAPSHOT_PROPERTY] = snapshot.id
     return Source(snapshot.id, properties, snapshot.warnings)

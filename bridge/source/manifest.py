@@ -19,7 +19,8 @@ ROOT = "snapshots"
 """The artifact root of all snapshots.
 
 `files/<two digits>/<SHA-256>` is the content of a file. `trees/<id>.json` is the manifest of a snapshot: a list of the
-paths of its files and the hashes of their contents.
+paths of its files and the hashes of their contents. `environments/<id>.json` is a recorded environment; see
+`bridge.source.recorded_environment`.
 """
 
 FORMAT = 1

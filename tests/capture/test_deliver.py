@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from bridge import Experiment, InvalidState, InvalidValue, NotFound, Run, Workspace
 from bridge.records.run import RunChanges
+from bridge.source.recorded_environment import ENVIRONMENT_PROPERTY, read_environment
 from bridge.source.snapshot import restore_snapshot
 from bridge.store.one_run import get_series
 
@@ -71,6 +72,8 @@ def test_a_run_is_delivered_completely(workspace, experiment, target, working_fo
     assert (ours.start_time, ours.end_time) == (theirs.start_time, theirs.end_time)
     restore_snapshot(target.stores.artifacts, there.properties["ContentSnapshotId"], tmp_path / "restored")
     assert (tmp_path / "restored" / "train.py").read_text() == "1"
+    environment = read_environment(target.stores.artifacts, there.properties[ENVIRONMENT_PROPERTY])
+    assert environment["executable"] == sys.executable
 
 
 def test_delivering_again_copies_only_what_is_new(workspace, experiment, target):
@@ -152,7 +155,8 @@ def test_a_run_whose_snapshot_cannot_be_read_is_delivered(workspace, experiment,
     assert workspace.deliver(target) == [damaged.id, other.id]
     assert f"The snapshot of run {damaged.id} was not delivered" in caplog.text
     assert f"The snapshot of run {other.id} was not delivered" in caplog.text
-    assert target.stores.artifacts.list("snapshots", recursive=True) == []
+    stored = target.stores.artifacts.list("snapshots", recursive=True)
+    assert not [one.path for one in stored if not one.path.startswith("environments/")]
 
 
 def test_each_run_that_is_not_delivered_is_reported(workspace, experiment, target, caplog):

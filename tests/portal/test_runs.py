@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 
 import pytest
 from portal_calls import Api
@@ -11,6 +12,7 @@ from portal_calls import Api
 from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunRecord
 from bridge.records.series import CONFUSION_MATRIX, DESCRIPTION, IMAGE, Point
 from bridge.source.empty import SNAPSHOT_PROPERTY
+from bridge.source.recorded_environment import ENVIRONMENT_PROPERTY, keep_environment
 from bridge.store.workspace_stores import WorkspaceStores
 from bridge.testing.strategies import row
 
@@ -64,6 +66,18 @@ def test_a_run_has_everything_that_is_stored(stores: WorkspaceStores, api: Api, 
     assert (found["children"], found["owner"]) == (1, {"journal": lease.journal_id, "renewed": lease.time})
     assert found["inputs"][0]["tags"] == {"mlflow.data.context": "train"}
     assert found["model_outputs"] == [{"id": "m-1", "step": 3}]
+
+
+def test_a_run_has_its_recorded_environment(stores: WorkspaceStores, api: Api) -> None:
+    id = keep_environment(stores.artifacts)
+    for name, value in (("r", id), ("elsewhere", "../../workspace"), ("missing", "0" * 32)):
+        stores.tracking.create_runs([RunRecord(name, "0", properties={ENVIRONMENT_PROPERTY: value})])
+    stores.tracking.create_runs([RunRecord("none", "0")])
+    found = api.get("/runs/r").json["recorded"]
+    assert (found["executable"], "numpy" in found["packages"]) == (sys.executable, True)
+    ids = ("r", "elsewhere", "missing", "none")
+    compared = api.get("/compare", runs=",".join(ids)).json["runs"]
+    assert [one["recorded"] for one in compared] == [found, None, None, None]
 
 
 def test_metrics_have_their_kinds_and_extremes(api: Api, run: RunRecord) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from interrupting import Own, each_interrupt
 
 from bridge import Run
+from bridge.source import recorded_environment
 from bridge.source.keep import keep_source
 from bridge.store.artifacts import ArtifactStore
 
@@ -36,8 +39,12 @@ def source(tmp_path: Path) -> Path:
     ],
 )
 def test_an_exception_of_a_signal_handler_is_raised_at_any_place(
-    artifacts: ArtifactStore, run: Run, source: Path, error: type[Exception]
+    artifacts: ArtifactStore, run: Run, source: Path, error: type[Exception], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    packages = source.with_name("packages")
+    (packages / "one-1.0.dist-info").mkdir(parents=True)
+    few = SimpleNamespace(path=[str(packages)], executable=sys.executable)
+    monkeypatch.setattr(recorded_environment, "sys", few)  # each package has as many places as the others
     root = run.place.root()
 
     def keep() -> str | None:

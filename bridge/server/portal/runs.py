@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -16,6 +17,7 @@ from bridge.runs.metric_values import KIND_NAMES, logged_metric
 from bridge.server.portal.answers import json_answer
 from bridge.server.portal.ask import Ask
 from bridge.source.empty import SNAPSHOT_PROPERTY
+from bridge.source.recorded_environment import ENVIRONMENT_PROPERTY, read_environment
 
 if TYPE_CHECKING:
     from bridge.records.series import Latest
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 MOST_PARENTS = 100
 MOST_ROWS = 100_000
+KEPT_ENVIRONMENTS = 200
 
 
 def get_run(ask: Ask) -> Response:
@@ -38,10 +41,25 @@ def get_run(ask: Ask) -> Response:
             "parents": [{"id": parent.id, "name": parent.display_name} for parent in _parents(ask, record)],
             "children": children,
             "snapshot": record.properties.get(SNAPSHOT_PROPERTY),
+            "recorded": recorded_environment(ask, record),
             "owner": _owner(ask, record),
             "local_files": experiment.artifact_location is None,
         },
     )
+
+
+def recorded_environment(ask: Ask, record: RunRecord) -> dict[str, Any] | None:
+    """Return the recorded environment of a run, or None if there is none. Many runs have the same one."""
+    id = record.properties.get(ENVIRONMENT_PROPERTY)
+    if id is None:
+        return None
+    known: dict[str, dict[str, Any] | None] = ask.served.kept("environments", dict)
+    if id not in known:
+        if len(known) >= KEPT_ENVIRONMENTS:
+            known.clear()
+        with suppress(NotFound):
+            known[id] = read_environment(ask.served.stores.artifacts, id)
+    return known.get(id)
 
 
 def run_json(record: RunRecord) -> dict[str, Any]:

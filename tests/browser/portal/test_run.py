@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import re
 import subprocess
 import sys
@@ -315,6 +316,8 @@ def test_children_are_a_tree(site: PortalSite, page: Page, shots: Path) -> None:
 def test_details_have_everything_as_json(site: PortalSite, page: Page, filed: Run) -> None:
     visit(site, page, filed, "/details")
     expect(page.get_by_role("region", name="Properties")).to_contain_text("ContentSnapshotId")
+    expect(page.get_by_role("region", name="Environment", exact=True)).to_contain_text(platform.python_version())
+    expect(page.get_by_role("region", name="Packages")).to_contain_text("numpy")
     whole = page.get_by_role("region", name="JSON", exact=True)
     whole.locator("summary").first.click()
     expect(whole).to_contain_text(f'id: "{filed.id}"')

@@ -40,6 +40,13 @@ test("a sweep shows the params that differ and the metrics of the validation", (
   assert.deepEqual(sweepColumns(keys), ["params.lr", "params.depth", "metrics.train/loss", "metrics.val/loss"]);
 });
 
+test("what was recorded about the environment is shown, and its packages before declared ones", () => {
+  const recorded = { python: "3.11.7", implementation: "CPython", executable: "/python", host: "vm", memory_bytes: 8e9, gpus: ["A100", "A100"], packages: { torch: "2.1", numpy: "2.0" } };
+  const { facts, packages } = environmentOf({ definition: { environment: { python: { condaDependencies: { dependencies: ["rich"] } } } }, recorded, properties: [], tags: [] });
+  assert.deepEqual([...facts], [["interpreter", "/python"], ["Python", "3.11.7 (CPython)"], ["host", "vm"], ["memory", "8 GB"], ["GPUs", "A100, A100"]]);
+  assert.deepEqual([...packages], [["numpy", "2.0"], ["torch", "2.1"]]);
+});
+
 test("packages of conda and pip are compared by name", () => {
   const conda = (/** @type {string[]} */ ...pip) => ({ dependencies: ["python=3.11", { pip }] });
   assert.deepEqual([...packagesOf(conda("Torch==2.1", "numpy>=1.26", "rich"))], [["python", "3.11"], ["torch", "2.1"], ["numpy", ">=1.26"], ["rich", "any"]]);

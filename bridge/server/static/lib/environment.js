@@ -1,16 +1,19 @@
 /** The environment of a run, as rows that can be compared. */
 
+import { bytes } from "./format.js";
+
 /** @typedef {{ facts: Map<string, string>, packages: Map<string, string>, variables: Map<string, string> }} Environment */
 
 const GIT = /^(?:azureml|runbridge|bridge|mlflow\.source)\.git\.?(.*)$/;
 
 /**
- * Return what is known about the environment of a run: from its definition, its properties and its tags.
+ * Return what is known about the environment of a run: what was recorded when it started, its definition, its
+ * properties and its tags.
  *
- * @param {{ definition: any, properties: [string, string | null][], tags: [string, string | null][] }} run
+ * @param {{ definition: any, recorded?: any, properties: [string, string | null][], tags: [string, string | null][] }} run
  * @returns {Environment}
  */
-export function environmentOf({ definition, properties, tags }) {
+export function environmentOf({ definition, recorded, properties, tags }) {
   const facts = new Map();
   /** @param {string} key @param {unknown} value */
   const add = (key, value) => value !== null && value !== undefined && value !== "" && facts.set(key, String(value));
@@ -19,7 +22,13 @@ export function environmentOf({ definition, properties, tags }) {
   add("script", definition?.script);
   add("arguments", Array.isArray(definition?.arguments) ? definition.arguments.join(" ") : null);
   add("target", definition?.target);
-  add("interpreter", environment.python?.interpreterPath);
+  add("interpreter", environment.python?.interpreterPath ?? recorded?.executable);
+  add("Python", recorded?.python && `${recorded.python} (${recorded.implementation})`);
+  add("system", recorded?.system);
+  add("host", recorded?.host);
+  add("processors", recorded?.processors);
+  add("memory", recorded?.memory_bytes && bytes(recorded.memory_bytes));
+  add("GPUs", recorded?.gpus?.join(", "));
   add("image", environment.docker?.enabled ? environment.docker.baseImage : null);
   for (const [key, value] of [...properties, ...tags]) {
     const git = GIT.exec(key);
@@ -27,7 +36,9 @@ export function environmentOf({ definition, properties, tags }) {
     else if (/python|cuda|gpu|host|platform|os[._]/i.test(key) && !key.startsWith("_")) add(key, value);
   }
   const variables = new Map(Object.entries(environment.environmentVariables ?? {}).map(([key, value]) => [key, String(value)]));
-  return { facts, packages: packagesOf(environment.python?.condaDependencies), variables };
+  const installed = Object.entries(recorded?.packages ?? {}).sort(([one], [other]) => (one < other ? -1 : 1));
+  const packages = installed.length ? new Map(installed) : packagesOf(environment.python?.condaDependencies);
+  return { facts, packages, variables };
 }
 
 /**

@@ -93,11 +93,15 @@ function speaker(run, now) {
   return `reported by process ${run.owner.journal.slice(0, 8)}, which owns the run`;
 }
 
-/** The environment in one line: its name, its interpreter, and where the script runs. @param {any} run */
+/** The environment in one line: its name, its Python, the computer and its GPUs, and where the script runs. @param {any} run */
 function environmentLine(run) {
   const environment = run.definition?.environment;
   const python = environment?.python?.interpreterPath;
-  return [environment?.name, python === "python" ? "" : python, run.definition?.target].filter(Boolean).join(", ");
+  const { recorded } = run;
+  const version = recorded?.python ? `Python ${recorded.python}` : python === "python" ? "" : python;
+  const [gpu, ...others] = recorded?.gpus ?? [];
+  const gpus = gpu && (others.length ? `${others.length + 1} × ${gpu}` : gpu);
+  return [environment?.name, version, recorded?.host, gpus, run.definition?.target].filter(Boolean).join(", ");
 }
 
 /** The script with its arguments. @param {any} run @param {Map<string, string>} tags */
