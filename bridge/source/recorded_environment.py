@@ -1,4 +1,4 @@
-"""What a run found around its source: Python, the installed packages, and the computer."""
+"""The recorded environment of a run: Python, the installed packages, and the computer."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ export function Details({ run }) {
       pairs=${[["id", run.id], ["name", run.name], ["number", String(run.number)], ["experiment", `${run.experiment.name} (${run.experiment.id})`], ["status", run.status], ...times]}
     />
     <${Pairs} title="Environment" pairs=${[...facts]} />
-    ${packages.size > 0 && html`<${Pairs} title="Packages" pairs=${[...packages]} />`}
+    ${packages.size > 0 && html`<${Pairs} title="Packages" pairs=${[...packages]} form="short" />`}
     ${variables.size > 0 && html`<${Pairs} title="Environment variables" pairs=${[...variables]} />`}
     ${run.definition && html`<${Tree} title="Definition as submitted" value=${run.definition} />`}
     <${Pairs} title="Properties" pairs=${properties} />
@@ -33,8 +33,8 @@ export function Details({ run }) {
   </div>`;
 }
 
-/** @param {{ title: string, pairs: [string, string | null][] }} props */
-function Pairs({ title, pairs }) {
+/** @param {{ title: string, pairs: [string, string | null][], form?: string }} props `form` is `short` for many short values */
+function Pairs({ title, pairs, form = "wide" }) {
   return html`<section class="card" aria-label=${title}>
     <header>
       <h2>${title}</h2>
@@ -42,7 +42,7 @@ function Pairs({ title, pairs }) {
     </header>
     ${
       pairs.length
-        ? html`<dl class="pairs wide">
+        ? html`<dl class=${`pairs ${form}`}>
             ${pairs.map(
               ([key, value]) =>
                 html`<div key=${key}>
