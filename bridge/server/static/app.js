@@ -5,7 +5,7 @@ import { render } from "preact";
 import { html } from "htm/preact";
 import { useEffect } from "preact/hooks";
 import { RUN_TABS } from "./lib/route.js";
-import { changeTheme, openShort, route, shell, state, theme } from "./navigation.js";
+import { changeTheme, openShort, route, shell, stateOf, theme } from "./navigation.js";
 import { copyLink } from "./parts/clipboard.js";
 import { Header } from "./parts/header.js";
 import { useKeys } from "./parts/keys.js";
@@ -28,6 +28,8 @@ const PRELOAD_MS = 3000;
 
 const sheet = signal(/** @type {"" | "keys" | "palette"} */ (""));
 const loaded = signal(/** @type {{ key: string, content: any } | null} */ (null));
+/** The state of the shown page, which its tabs share. */
+let own = { key: "", state: stateOf("home", "") };
 
 /** Load the module of a page, and show the page. @param {PageProps["route"]} to */
 async function load(to) {
@@ -43,7 +45,8 @@ async function load(to) {
     const { default: Page } = await MODULES[to.page]();
     if (route.peek() !== to) return;
     if (loaded.peek()?.key !== key) shell.header.value = { title: "" };
-    loaded.value = { key, content: html`<${Page} key=${key} route=${to} state=${state} shell=${shell} />` };
+    if (own.key !== key) own = { key, state: stateOf(to.page, to.id) };
+    loaded.value = { key, content: html`<${Page} key=${key} route=${to} state=${own.state} shell=${shell} />` };
   } catch (error) {
     if (route.peek() !== to) return;
     shell.header.value = { title: "Page not loaded" };

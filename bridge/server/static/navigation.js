@@ -1,6 +1,6 @@
 /** The address, the state of the page and its theme, which all pages share. */
 
-import { computed, effect, signal } from "@preact/signals";
+import { batch, computed, effect, signal } from "@preact/signals";
 import { parseRoute, printRoute } from "./lib/route.js";
 import { DEFAULT, parse, print } from "./lib/state.js";
 
@@ -103,8 +103,25 @@ function show(to, search) {
     shell.live.value = "";
     savedName = "";
   }
-  state.value = parse(search, baseOf(parse(search).view));
-  if (next.page !== name || next.id !== id || next.tab !== tab) route.value = next;
+  batch(() => {
+    state.value = parse(search, baseOf(parse(search).view));
+    if (next.page !== name || next.id !== id || next.tab !== tab) route.value = next;
+  });
+}
+
+/**
+ * Return the state of one page. After a change to another page it stays as it was, because the page is shown until the
+ * module of the other one is loaded.
+ * @param {import("./lib/route.js").PageName} name
+ * @param {string} id
+ */
+export function stateOf(name, id) {
+  let last = state.peek();
+  return computed(() => {
+    const [at, now] = [route.value, state.value];
+    if (at.page === name && at.id === id) last = now;
+    return last;
+  });
 }
 
 const readAddress = () => show(location.pathname, addressSearch());

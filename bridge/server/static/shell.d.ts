@@ -1,6 +1,6 @@
 /** What the frame of the page and the pages give to each other. */
 
-import type { Signal } from "@preact/signals";
+import type { ReadonlySignal, Signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import type { Route } from "./lib/route.js";
 import type { State } from "./lib/state.js";
@@ -48,6 +48,6 @@ export interface Shell {
 
 export interface PageProps {
   route: Route;
-  state: Signal<State>;
+  state: ReadonlySignal<State>;
   shell: Shell;
 }

@@ -7,7 +7,7 @@ import re
 import controls
 import pytest
 from controls import find
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from portal_site import PortalSite, start
 
 from bridge import Experiment
@@ -68,6 +68,29 @@ def test_the_search_finds_runs_experiments_and_keys(page: Page, site: PortalSite
     expect(row_of(page, "Default")).to_have_count(0)
     find(page, controls.HOME_SEARCH).fill("no such thing")
     expect(results).to_contain_text("contains this text")
+
+
+def test_a_page_ignores_the_filter_of_the_page_that_follows_it(
+    page: Page, site: PortalSite, ids: dict[str, str]
+) -> None:
+    """The experiment page is shown until the module of the home page is loaded. `val/acc` is no valid filter of it."""
+    held: list[Route] = []
+    page.route(re.compile(r"/home\.js"), lambda route: held.append(route))
+    page.goto(f"{site.address}experiments/{ids['experiment']}")
+    expect(find(page, controls.RUNS).get_by_role("row").nth(1)).to_be_visible()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    with page.expect_request(re.compile(r"/home\.js")):
+        page.evaluate(
+            "address => { history.pushState(null, '', address); dispatchEvent(new Event('popstate')); }",
+            f"{site.address}?q=val/acc",
+        )
+    page.keyboard.press("?")
+    expect(find(page, controls.KEYS_SHEET)).to_be_visible()
+    page.keyboard.press("Escape")
+    held[0].continue_()
+    expect(find(page, controls.HOME_SEARCH)).to_have_value("val/acc")
+    assert not [url for url in asked if "/match?" in url]
 
 
 def test_an_experiment_is_opened_by_keyboard(page: Page, site: PortalSite) -> None:

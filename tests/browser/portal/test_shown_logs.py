@@ -147,9 +147,9 @@ def test_a_log_that_is_read_further_up_does_not_jump(logs: Logs) -> None:
     logs.begin(b"".join(b"line %d\n" % number for number in range(1, 501)))
     text = logs.open()
     expect(row_of(text, 500)).to_be_visible()
-    text.evaluate("node => { node.scrollTop = 100; }")
     follow = logs.page.get_by_role("button", name="Follow")
-    expect(follow).to_have_attribute("aria-pressed", "false")
+    scrolled = "([node, button]) => { node.scrollTop = 100; return button.ariaPressed === 'false'; }"
+    logs.page.wait_for_function(scrolled, arg=[text.element_handle(), follow.element_handle()])
     logs.add(b"new\n")
     expect(text.get_by_text("new", exact=True)).to_be_attached()
     assert text.evaluate("node => node.scrollTop") == 100

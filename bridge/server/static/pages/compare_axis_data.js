@@ -14,7 +14,7 @@ import { Sweep } from "./compare_sweep.js";
 
 /** @typedef {import("../lib/axes.js").Axis} Axis */
 /** @typedef {import("../lib/brush.js").Ranges} Ranges */
-/** @typedef {import("@preact/signals").Signal<import("../lib/state.js").State>} StateSignal */
+/** @typedef {import("@preact/signals").ReadonlySignal<import("../lib/state.js").State>} StateSignal */
 /** @typedef {import("../shell.js").Shell} Shell */
 
 const MOST_RUNS = 50_000;

@@ -14,7 +14,7 @@ import { ChartSeries } from "./experiment_series.js";
 const NO_GROUPS = computed(() => null);
 const [HEIGHT, BUCKETS, AT_ONCE] = [190, 500, 24];
 
-/** @param {{ runs: Run[], moved: { runs: Set<string> }, state: import("@preact/signals").Signal<import("../lib/state.js").State>, shell: import("../shell.js").Shell }} props */
+/** @param {{ runs: Run[], moved: { runs: Set<string> }, state: import("@preact/signals").ReadonlySignal<import("../lib/state.js").State>, shell: import("../shell.js").Shell }} props */
 export function Charts({ runs, moved, state, shell }) {
   const series = useMemo(() => new ChartSeries(), []);
   const hover = useMemo(() => signal({ chart: "", run: "", x: null }), []);

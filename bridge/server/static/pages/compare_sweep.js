@@ -29,7 +29,7 @@ const MOST_HUES = 60; // runs; more are coloured by a value
  * @param {string[]} props.logs the keys of the axes whose scale was changed
  * @param {import("../data/api.js").Key[]} props.keys the keys that can be axes
  * @param {string} props.experiment the id of the experiment, or empty
- * @param {import("@preact/signals").Signal<import("../lib/state.js").State>} props.state
+ * @param {import("@preact/signals").ReadonlySignal<import("../lib/state.js").State>} props.state
  * @param {import("../shell.js").Shell} props.shell
  */
 export function Sweep({ sweep, ranges, onRange, unwritten, logs, keys, experiment, state, shell }) {

@@ -18,7 +18,7 @@ const MANY_LINES = 60;
 export class ExperimentModel {
   /**
    * @param {string} id
-   * @param {import("@preact/signals").Signal<State>} state
+   * @param {import("@preact/signals").ReadonlySignal<State>} state
    * @param {import("@preact/signals").ReadonlySignal<boolean>} dark
    */
   constructor(id, state, dark) {

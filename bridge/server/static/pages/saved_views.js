@@ -31,7 +31,7 @@ const printView = (state) => print({ ...state, view: "", theme: "" });
 /**
  * @param {object} props
  * @param {string} props.experiment
- * @param {import("@preact/signals").Signal<import("../lib/state.js").State>} props.state
+ * @param {import("@preact/signals").ReadonlySignal<import("../lib/state.js").State>} props.state
  * @param {import("../shell.js").Shell} props.shell
  * @param {string} [props.class] the classes of the button
  */

@@ -22,7 +22,7 @@ const MOST_COMPARED = 100;
  * @property {() => void} onClear the selection ends
  * @property {() => unknown} onChanged runs were changed, and the page reads them again
  * @property {import("../parts/menu.js").MenuEntry[]} [more] further entries of the menu
- * @property {import("@preact/signals").Signal<import("../lib/state.js").State>} state
+ * @property {import("@preact/signals").ReadonlySignal<import("../lib/state.js").State>} state
  * @property {import("../shell.js").Shell} shell
  */
 
