@@ -30,7 +30,7 @@ const addressOf = (to, search) => to + (search.length > LONGEST_SEARCH ? `#?${se
 export const route = signal(parseRoute(path, base));
 /** @type {Shell["saved"]} */
 const saved = signal(DEFAULT);
-export const state = signal(parse(addressSearch()));
+const state = signal(parse(addressSearch()));
 const systemDark = signal(DARK_SYSTEM.matches);
 /** @type {import("@preact/signals").Signal<string>} */
 export const theme = signal(state.value.theme || localStorage.getItem(THEME_KEY) || "");
