@@ -58,8 +58,8 @@ FILES = {
         print("trained with", sys.argv[1:])
         """,
 }
-OURS = {"mlflow.project.backend", "mlflow.runName", "ContentSnapshotId"}
-"""Tags with different values: the backend, a generated name, and whether the source is stored."""
+OURS = {"mlflow.project.backend", "mlflow.runName", "ContentSnapshotId", "bridge.environment"}
+"""Tags with different values: the backend, a generated name, and whether source and environment are stored."""
 
 
 def write(folder: Path, files: dict[str, str]) -> Path:
