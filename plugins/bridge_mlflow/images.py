@@ -3,7 +3,8 @@
 MLflow's clients store two files for each image, and MLflow's UI shows the smaller one, `<name>+compressed.webp`.
 `Run.log_image` stores one file. MLflow's clients see this file twice: also under the name of the smaller one.
 
-Source: MLflow 3.17.2, `MlflowClient.log_image`. Earlier versions separate the parts of a name by `%`.
+Source: MLflow 3.17.2, `MlflowClient.log_image`. Earlier versions separate the parts of a name by `%`, and replace the
+first character of the UUID by a letter.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ FOLDER = "images"
 NATIVE = re.compile(r"(images/[^/]+\+step\+-?\d+\+timestamp\+\d+\+[0-9a-f]{4})(\+compressed)?(\.png|\.webp)")
 """The artifact path of an image of `Run.log_image`, or of its copy, in a format that MLflow's UI shows."""
 
-OF_MLFLOW = re.compile(r"images/([^/%+]+)([%+])step\2(-?\d{1,18})\2timestamp\2(\d{1,18})\2[0-9a-f-]{36}\.png")
+OF_MLFLOW = re.compile(r"images/([^/%+]+)([%+])step\2(-?\d{1,18})\2timestamp\2(\d{1,18})\2[0-9a-z-]{36}\.png")
 """The artifact path of an image that MLflow's client logged under a key: its key, step and timestamp."""
 
 

@@ -13,8 +13,14 @@ from mlflow.artifacts import download_artifacts
 from bridge import Experiment, Run, Workspace
 from bridge.store.workspace_stores import WorkspaceStores
 
-SHOWN = re.compile(r"images/[^/%+]+\+step\+(-?\d+)\+timestamp\+\d+\+[0-9a-f-]+?(\+compressed)?\.(png|webp)")
-"""The only file names in the folder `images` with which MLflow's UI shows any image of a run."""
+SHOWN = re.compile(
+    r"images/[^/%+]+(?P<sign>[+%])step(?P=sign)(?P<step>-?\d+)(?P=sign)timestamp(?P=sign)\d+(?P=sign)[0-9a-z-]+?"
+    r"((?P=sign)compressed)?\.(png|webp)"
+)
+"""The only file names in the folder `images` with which MLflow's UI shows any image of a run.
+
+MLflow's client of version 3.10 separates the parts by `%`.
+"""
 PIXELS = numpy.zeros((4, 6, 3), numpy.uint8)
 
 
@@ -43,7 +49,7 @@ def test_native_images_have_the_names_that_mlflows_ui_needs(client: MlflowClient
     assert names == sorted(names) and len(names) == 5
     assert all(SHOWN.fullmatch(name) for name in names if not name.endswith(".svg"))
     assert [name.startswith("images/drawing+step+0+timestamp+") for name in names] == [True] + 4 * [False]
-    assert sorted(SHOWN.fullmatch(name)[1] for name in names[1:]) == ["3", "3", "7", "7"]  # type: ignore[index]
+    assert sorted(SHOWN.fullmatch(name)["step"] for name in names[1:]) == ["3", "3", "7", "7"]  # type: ignore[index]
 
 
 def test_mlflow_reads_a_native_image_under_the_name_of_its_small_copy(
