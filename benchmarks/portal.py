@@ -156,7 +156,8 @@ def live_costs(page: Page, server: int, runs: list[Run], seconds: float) -> tupl
     thread = threading.Thread(target=write)
     thread.start()
     try:
-        page.wait_for_timeout(2_000)
+        # The server first reads the names of all series in the writer's journal: once, for some seconds.
+        page.wait_for_timeout(8_000)
         spent, began, before = psutil.Process(server).cpu_times(), time.monotonic(), browser_times()
         page.wait_for_timeout(seconds * 1000)
         passed, browser = time.monotonic() - began, seconds_since(before)
@@ -177,6 +178,7 @@ def rows(options: Options) -> Iterator[Row]:
     workspace, experiment, runs = make(options, count)
     path = f"experiments/{experiment.id}"
     with ExitStack() as stack:
+        stack.callback(workspace.close)  # at the end, so that nothing writes to the folder while it is removed
         for run in runs:
             stack.callback(run.complete)
         ui = [sys.executable, "-m", "bridge", "ui", str(workspace.path), "--port", "0", "--no-browser"]
