@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import NamedTuple
 
+from bridge.errors import BridgeError
+from bridge.journal.system import is_of_handler
 from bridge.source.empty import SNAPSHOT_PROPERTY
 from bridge.source.git import DIFF_PATH, git_facts
 from bridge.source.recorded_environment import ENVIRONMENT_PROPERTY, keep_environment
@@ -52,7 +54,13 @@ def keep_source(
     git = git_facts(folder)
     if git.diff:
         artifacts.put(run_root, DIFF_PATH, git.diff)
-    properties = {**git.properties, ENVIRONMENT_PROPERTY: keep_environment(artifacts, has_packages)}
+    properties, warnings = dict(git.properties), snapshot.warnings
     if snapshot.id is not None:
         properties[SNAPSHOT_PROPERTY] = snapshot.id
-    return Source(snapshot.id, properties, snapshot.warnings)
+    try:
+        properties[ENVIRONMENT_PROPERTY] = keep_environment(artifacts, has_packages)
+    except BridgeError as error:  # for example, the disk is full: the source is stored nevertheless
+        if is_of_handler(error):
+            raise
+        warnings += (f"The environment was not recorded: {error}",)
+    return Source(snapshot.id, properties, warnings)

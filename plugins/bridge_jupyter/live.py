@@ -182,7 +182,7 @@ class LiveView:
         shown = charts[:OTHER_CHARTS] if self._others is None else [one for one in charts if one.id in self._others]
         for chart in shown:
             if self._sent.get(chart.id) != chart:
-                value, buffers = value_of(self.subject.target.place, chart)  # type: ignore[union-attr]
+                value, buffers = value_of(self.subject.target.place, chart)  # type: ignore[union-attr]  # only runs have such charts
                 self._send({"kind": "value", "id": chart.id, "value": value}, buffers)
                 self._sent[chart.id] = chart
 

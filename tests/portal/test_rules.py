@@ -33,8 +33,8 @@ IMPORT = re.compile(
 )
 NAMES = re.compile(r"""\b(?:import|export)\s*(?:\{([^}]*)\}|\*\s*as\s+(\w+))\s*from\s*["']([^"'\n]+)["']""")
 EXPORT = re.compile(r"^export (?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
-OTHERS_CLASSES = ("u-", "hljs-")
-"""The beginnings of classes that uPlot and highlight.js give to elements."""
+OTHERS_CLASSES = ("hljs-",)
+"""The beginnings of classes that highlight.js gives to elements."""
 COLOUR = re.compile(
     r"#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3,4})\b(?![-\w])|\b(?:rgb|hsl|lab|lch|oklch|hwb)a?\(", re.IGNORECASE
 )

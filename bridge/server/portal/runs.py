@@ -53,13 +53,14 @@ def recorded_environment(ask: Ask, record: RunRecord) -> dict[str, Any] | None:
     id = record.properties.get(ENVIRONMENT_PROPERTY)
     if id is None:
         return None
-    known: dict[str, dict[str, Any] | None] = ask.served.kept("environments", dict)
-    if id not in known:
+    known: dict[str, dict[str, Any]] = ask.served.kept("environments", dict)
+    found = known.get(id)  # another thread may clear `known` at any time
+    if found is None:
         if len(known) >= KEPT_ENVIRONMENTS:
             known.clear()
         with suppress(NotFound):
-            known[id] = read_environment(ask.served.stores.artifacts, id)
-    return known.get(id)
+            known[id] = found = read_environment(ask.served.stores.artifacts, id)
+    return found
 
 
 def run_json(record: RunRecord) -> dict[str, Any]:

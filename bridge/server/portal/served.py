@@ -12,7 +12,7 @@ from bridge.store.workspace_stores import WorkspaceStores
 READ_THREADS, FILE_THREADS = 2, 2
 """The numbers of threads that read the database, and that read files.
 
-Each thread has its own connection to the database, whose cache takes up to 64 MB if the thread reads many runs.
+Each thread has its own connection to the database, whose cache takes up to 16 MB; see `CACHE_KIB` in `serve.py`.
 """
 
 
