@@ -154,6 +154,20 @@ def test_the_palette_finds_a_run_and_a_command(page: Page, site: PortalSite, ids
     expect(page).to_have_url(re.compile(f"/runs/{ids['failed']}"))
 
 
+def test_the_palette_shows_no_places_of_an_earlier_text(page: Page, site: PortalSite, ids: dict[str, str]) -> None:
+    open_page(page, site, f"experiments/{ids['experiment']}", "digits")
+    page.keyboard.press("Control+k")
+    palette = find(page, PALETTE)
+    field = find(palette, PALETTE_FIELD)
+    field.fill("eager-bow")
+    expect(palette.get_by_role("option", name=re.compile("eager-bow")).first).to_be_visible()
+    page.route("**/api/search*", lambda _route: None)  # the server does not answer
+    field.fill("logarithmic y")
+    expect(palette.get_by_role("option")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("y=log"))
+
+
 def test_a_sequence_of_keys_goes_home_but_not_while_one_types(
     page: Page, site: PortalSite, ids: dict[str, str]
 ) -> None:

@@ -111,6 +111,22 @@ def test_tabs_have_addresses_and_keys(site: PortalSite, page: Page) -> None:
     expect(page.get_by_text("No children")).to_be_visible()
 
 
+def test_a_name_half_typed_survives_a_change_of_the_run(site: PortalSite, page: Page) -> None:
+    run = begin(site, "half typed")
+    visit(site, page, run)
+    page.keyboard.press("r")
+    field = page.get_by_role("textbox", name="Name of the run")
+    expect(field).to_be_focused()
+    page.keyboard.type("new")
+    run.tag("stage", "second")
+    expect(page.get_by_role("region", name="Tags").get_by_text("second")).to_be_visible()
+    page.keyboard.type(" name")
+    expect(field).to_have_value("new name")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("new name")
+    run.complete()
+
+
 def test_note_name_and_tags_are_edited_in_place(site: PortalSite, page: Page) -> None:
     run = begin(site, "old name")
     run.complete()

@@ -1,7 +1,7 @@
 /** The filter of the runs in parallel coordinates. */
 
 import { html } from "htm/preact";
-import { useRef } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 import { plural } from "../lib/format.js";
 import { Icon } from "../parts/icon.js";
 import { useKeys } from "../parts/keys.js";
@@ -9,6 +9,10 @@ import { useKeys } from "../parts/keys.js";
 /** @param {{ q: string, total: number | null, onFilter: (text: string) => void }} props */
 export function FilterLine({ q, total, onFilter }) {
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
+  // What was typed stays when the page is drawn again, and is replaced only by another filter.
+  useEffect(() => {
+    if (field.current) field.current.value = q;
+  }, [q]);
   useKeys({ "/": ["Filter", () => field.current?.focus()] }, "Compare");
   /** @param {SubmitEvent} event */
   const onSubmit = (event) => {
@@ -17,7 +21,7 @@ export function FilterLine({ q, total, onFilter }) {
   };
   return html`<form class="compare-filter" role="search" onSubmit=${onSubmit}>
     <label class="icon-field grow"><${Icon} name="filter" /><span class="visually-hidden">Filter runs</span>
-      <input ref=${field} class="mono" value=${q} spellcheck=${false} autocomplete="off" placeholder="metrics.loss < 0.3 and params.model = 'cnn'" onBlur=${(/** @type {any} */ event) => event.currentTarget.value !== q && onFilter(event.currentTarget.value)} /></label>
+      <input ref=${field} class="mono" defaultValue=${q} spellcheck=${false} autocomplete="off" placeholder="metrics.loss < 0.3 and params.model = 'cnn'" onBlur=${(/** @type {any} */ event) => event.currentTarget.value !== q && onFilter(event.currentTarget.value)} /></label>
     ${q ? html`<button type="button" class="button quiet icon" aria-label="Clear the filter" onClick=${() => onFilter("")}><${Icon} name="close" /></button>` : null}
     <span class="soft" role="status">${total === null ? "" : plural(total, "run")}</span>
   </form>`;

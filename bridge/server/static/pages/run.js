@@ -178,12 +178,12 @@ function RunStatus({ run }) {
     <span class="soft">${progress}${lasted}${left > 0 ? `, ends in about ${duration(left)}` : ""}</span>`;
 }
 
-/** @param {{ name: string, onDone: (name: string) => void }} props */
+/** A field that keeps what was typed when the page is drawn again. @param {{ name: string, onDone: (name: string) => void }} props */
 function NameField({ name, onDone }) {
   return html`<input
     class="field name-field"
     aria-label="Name of the run"
-    value=${name}
+    defaultValue=${name}
     spellcheck=${false}
     ref=${(/** @type {HTMLInputElement | null} */ field) => field && document.activeElement !== field && (field.focus(), field.select())}
     onBlur=${(/** @type {Event} */ event) => onDone(/** @type {HTMLInputElement} */ (event.target).value)}

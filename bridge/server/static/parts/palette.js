@@ -43,14 +43,14 @@ const rowsOf = (sections, text, go) =>
  */
 export function Palette({ search, pages, onClose }) {
   const [text, setText] = useState("");
-  const [found, setFound] = useState(/** @type {Section[]} */ ([]));
+  const [found, setFound] = useState(/** @type {{ text: string, sections: Section[] }} */ ({ text: "", sections: [] }));
   const [problem, setProblem] = useState("");
   const known = useMemo(commands, [registrations.value]);
   useEffect(() => {
     const abort = new AbortController();
     const ask = () =>
       search(text.trim(), abort.signal).then(
-        (sections) => abort.signal.aborted || (setFound(sections), setProblem("")),
+        (sections) => abort.signal.aborted || (setFound({ text, sections }), setProblem("")),
         (error) => abort.signal.aborted || setProblem(error.message),
       );
     const timer = setTimeout(ask, text ? PAUSE_MS : 0);
@@ -63,8 +63,9 @@ export function Palette({ search, pages, onClose }) {
     setTimeout(place.go);
   };
   const rows = useMemo(() => {
-    // The server has found its places by more than their names, so they are all shown.
-    const served = rowsOf(found, "", go).map((row) => ({ ...row, marks: find([row], text, ({ text: name = "" }) => name)[0]?.marks }));
+    // The server finds places by more than their names, so all of its places for this text are shown. Until it has
+    // answered, those of an earlier text are shown if their names match.
+    const served = rowsOf(found.sections, found.text === text ? "" : text, go).map((row) => ({ ...row, marks: find([row], text, ({ text: name = "" }) => name)[0]?.marks }));
     return [...served, ...rowsOf([{ title: "Pages", places: [...pages] }, { title: "Commands", places: known }], text, go)];
   }, [found, text, known]);
   return html`<${Dialog} label="Go to" plain onClose=${onClose} class="palette">

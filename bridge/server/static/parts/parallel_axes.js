@@ -100,8 +100,8 @@ function AxisForm({ axis, range, x, width, onRange, onLog, onLeft, onRight, onCl
  */
 function numberFields(axis, low, high) {
   return html`
-    <label>From <input class="field" name="from" type="number" step="any" value=${Number(low.toPrecision(6))} /></label>
-    <label>To <input class="field" name="to" type="number" step="any" value=${Number(high.toPrecision(6))} /></label>`;
+    <label>From <input class="field" name="from" type="number" step="any" defaultValue=${Number(low.toPrecision(6))} /></label>
+    <label>To <input class="field" name="to" type="number" step="any" defaultValue=${Number(high.toPrecision(6))} /></label>`;
 }
 
 /**
