@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from bridge.address import WORKSPACE_NAME, folder_of_address, home_folder
@@ -11,6 +13,16 @@ from bridge.handles.project_files import find_project_config, read_config
 from bridge.store.layout import DATABASE
 from bridge.store.open import open_store
 from bridge.store.workspace_stores import WorkspaceStores
+
+
+@contextmanager
+def opened(given: str | None) -> Iterator[WorkspaceStores]:
+    """Open the workspace that a command means, and close it at the end; see `find_workspace`."""
+    stores = find_workspace(given)
+    try:
+        yield stores
+    finally:
+        stores.close()
 
 
 def find_workspace(given: str | None) -> WorkspaceStores:
@@ -34,7 +46,7 @@ def find_workspace(given: str | None) -> WorkspaceStores:
     if Path(DATABASE).is_file():
         return open_store(Path.cwd())
     raise NotFound(
-        "workspace", os.getcwd(), "name its folder, as in `runbridge ui ./demo`, or run the command in its project"
+        "workspace", os.getcwd(), "name its folder with --workspace, or create a workspace with `runbridge init`"
     )
 
 

@@ -248,7 +248,7 @@ def test_errors_are_one_sentence(
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
-    hint = "name its folder, as in `runbridge ui ./demo`, or run the command in its project"
+    hint = "name its folder with --workspace, or create a workspace with `runbridge init`"
     assert called(capsys) == (1, "", f"runbridge: There is no workspace '{empty}': {hint}.\n")
     for wrong in (empty, tmp_path / "none"):
         hint = "give the folder that Workspace.create made"

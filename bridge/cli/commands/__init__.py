@@ -1,0 +1,1 @@
+"""The subcommands of `runbridge`: a module for each, with a function `command`."""

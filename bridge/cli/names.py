@@ -1,0 +1,115 @@
+"""Finds the run, the experiment or the metrics that the arguments of a command name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bridge.cli.texts import ID_LENGTH
+from bridge.errors import InvalidValue, NotFound
+from bridge.records.run import OPEN_STATUSES, RUN_ID
+from bridge.records.search import Comparison, ExperimentQuery, RunQuery, View
+
+if TYPE_CHECKING:
+    from bridge.records.experiment import ExperimentRecord
+    from bridge.records.run import RunRecord
+    from bridge.store.workspace_stores import WorkspaceStores
+
+LATEST, RUNNING = "@latest", "@running"
+SHOWN = 5
+"""The number of candidates that an error names."""
+
+
+def list_experiments(stores: WorkspaceStores, view: View = "active") -> list[ExperimentRecord]:
+    """Return the experiments, newest first."""
+    return list(stores.tracking.search_experiments(ExperimentQuery(view=view)).items)
+
+
+def find_experiment(stores: WorkspaceStores, name: str, view: View = "all") -> ExperimentRecord:
+    """Return the experiment with a name, or with an id.
+
+    Raises:
+        NotFound: no experiment has this name or id.
+    """
+    found = stores.tracking.find_experiment(name)
+    if found is None:
+        experiments = list_experiments(stores, view)
+        found = next((each for each in experiments if each.id == name), None)
+        if found is None:
+            raise NotFound("experiment", name, "`runbridge list` shows the experiments")
+    return found
+
+
+def find_run(stores: WorkspaceStores, name: str, view: View = "all") -> RunRecord:
+    """Return the run that a name means, with the latest values of its metrics.
+
+    Args:
+        stores: the workspace.
+        name: an id, the start of an id, a display name, `@latest` for the run that was started last, or `@running` for
+            the only run that is running.
+        view: whether active or deleted runs are meant.
+
+    Raises:
+        NotFound: no run has this name.
+        InvalidValue: several runs have it.
+    """
+    if name in (LATEST, RUNNING):
+        return _special(stores, name)
+    if RUN_ID.fullmatch(name):
+        exact = stores.tracking.get_runs([name]).get(name)
+        if exact is not None:
+            return exact
+    clauses = [Comparison("attribute", "display_name", "=", name)]
+    if RUN_ID.fullmatch(name):
+        clauses.insert(0, Comparison("attribute", "run_id", "LIKE", f"{name}%"))
+    for clause in clauses:
+        found = [run for run in _search(stores, clause, view) if clause.key != "run_id" or run.id.startswith(name)]
+        if len(found) > 1:
+            raise InvalidValue("run", name, f"must name one run, and {_several(found)}")
+        if found:
+            return found[0]
+    raise NotFound("run", name, "`runbridge list EXPERIMENT` shows the runs of an experiment")
+
+
+def runs_that_begin_with(stores: WorkspaceStores, text: str, most: int) -> list[tuple[str, RunRecord]]:
+    """Return runs whose id or name begins with a text, newest first, each with its shortened id or its name."""
+    ids, names = (
+        Comparison("attribute", "run_id", "LIKE", f"{text}%"),
+        Comparison("attribute", "display_name", "LIKE", f"{text}%"),
+    )
+    found = [(run.id[: max(ID_LENGTH, len(text))], run) for run in _search(stores, ids, "active", most)]
+    if text:
+        found += [(run.display_name, run) for run in _search(stores, names, "active", most)]
+    return [(word, run) for word, run in found if word.startswith(text)][:most]
+
+
+def metrics_of(stores: WorkspaceStores, run: str | None) -> list[str]:
+    """Return the keys of the metrics of a run, or of all runs."""
+    if run:
+        return list(dict.fromkeys(one.key for one in stores.tracking.views.list_series(find_run(stores, run).id)))
+    ids = [experiment.id for experiment in list_experiments(stores)]
+    return list(dict.fromkeys(key.key for key in stores.tracking.views.list_keys(ids, "metric").items))
+
+
+def experiment_ids(stores: WorkspaceStores, view: View = "all") -> tuple[str, ...]:
+    """Return the ids of all experiments."""
+    return tuple(experiment.id for experiment in list_experiments(stores, view))
+
+
+def _special(stores: WorkspaceStores, name: str) -> RunRecord:
+    clauses = (Comparison("attribute", "status", "IN", OPEN_STATUSES),) if name == RUNNING else ()
+    query = RunQuery(experiment_ids(stores), clauses, max_results=SHOWN + 1 if clauses else 1)
+    found = stores.tracking.search_runs(query).items
+    if not found:
+        raise NotFound("run", name, "no run is running" if clauses else "the workspace has no runs")
+    if len(found) > 1:
+        raise InvalidValue("run", name, f"must name one run, and {_several(found)}")
+    return found[0]
+
+
+def _search(stores: WorkspaceStores, clause: Comparison, view: View, most: int = SHOWN + 1) -> tuple[RunRecord, ...]:
+    return stores.tracking.search_runs(RunQuery(experiment_ids(stores), (clause,), view=view, max_results=most)).items
+
+
+def _several(found: list[RunRecord] | tuple[RunRecord, ...]) -> str:
+    shown = ", ".join(f"{run.id} ({run.display_name})" for run in found[:SHOWN])
+    return f"{'more than ' if len(found) > SHOWN else ''}{min(len(found), SHOWN)} runs have it: {shown}"

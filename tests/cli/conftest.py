@@ -1,0 +1,34 @@
+"""A workspace in which the subcommands are tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from command_workspace import DIGITS
+
+from bridge import Experiment, Workspace
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
+    """A workspace in the working folder: the experiment `digits` with three runs, of which one is running."""
+    with Workspace.create("trials", path=tmp_path / "trials") as workspace:
+        monkeypatch.chdir(workspace.path)
+        experiment = Experiment(workspace, DIGITS)
+        for number, name in enumerate(("brave-fox", "calm-owl")):
+            run = experiment.start_logging(display_name=name, snapshot_directory=None)
+            run.log_params({"learning_rate": 0.1 / (number + 1), "model": "cnn"})
+            run.set_tags({"team": "vision"})
+            for step in range(30):
+                run.log("loss", 1 / (step + 1 + number), step=step)
+            run.log("Category", "Red")
+            run.upload_file("outputs/model.bin", __file__)
+            run.complete() if number == 0 else run.fail("The disk is full.", "DiskFull")
+        running = experiment.start_logging(display_name="quick-elk", snapshot_directory=None)
+        running.log("loss", 0.5)
+        running.flush()
+        yield workspace
+        if running.status == "Running":
+            running.complete()
