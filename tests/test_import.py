@@ -21,7 +21,7 @@ LATER = {"bridge.capture.session", "bridge.handles.run", "bridge.records.run", "
 """Modules that `import bridge` does not load. They are loaded when a run is first used."""
 
 HEAVY = {
-    "IPython", "anywidget", "mlflow", "numpy", "obstore", "psycopg", "requests", "rich", "starlette", "torch", "typer",
+    "IPython", "anywidget", "click", "mlflow", "numpy", "obstore", "psycopg", "requests", "rich", "starlette", "torch", "typer",
 }  # fmt: skip
 
 SPARED = {

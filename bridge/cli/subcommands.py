@@ -2,53 +2,76 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
-import typer
-from typer.core import TyperGroup
+import click
 
 SECTIONS = {
     "See runs": ("list", "show", "ui"),
-    "Workspaces": ("version",),
+    "Workspaces": ("version", "completion"),
 }
-"""The subcommands in the order of the help. `bridge.cli.commands` has a module for each, with a function `command`."""
+"""The subcommands in the order of the help. `bridge.cli.commands` has a module for each, with its object `command`."""
+
+HELP_NAMES = {"help_option_names": ["--help", "-h"]}
+
+ARGUMENTS = {
+    "RUN": "A run: its id or the start of its id, its name if no other run has it, @latest or @running.",
+    "EXPERIMENT": "The name or the id of an experiment.",
+    "WORKSPACE": "The folder of a workspace, or its name in $BRIDGE_HOME.",
+}
+"""The explanations of arguments that several subcommands have. A subcommand explains its own ones in its text."""
 
 
-class Subcommands(TyperGroup):
+class Subcommands(click.Group):
     """The group of all subcommands. It loads only the modules that it needs, because each costs milliseconds."""
 
-    def list_commands(self, ctx: Any) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all subcommands, in the order of the help."""
         return [name for names in SECTIONS.values() for name in names]
 
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a subcommand, or None if it does not exist."""
         if cmd_name not in self.list_commands(ctx):
             return None
-        if self.commands.get(cmd_name) is None:
-            self.commands[cmd_name] = _load(cmd_name)
-        return self.commands[cmd_name]
+        command: click.Command = import_module(f"bridge.cli.commands.{cmd_name}").command
+        return command
 
-    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Find the subcommand that the arguments name. If it does not exist, the error names similar ones."""
-        known = self.list_commands(ctx)
-        if args and args[0] not in known:
-            self.commands.update({name: self.get_command(ctx, name) for name in known})
+        if args and not args[0].startswith("-") and args[0] not in self.list_commands(ctx):
+            from difflib import get_close_matches
+
+            similar = get_close_matches(args[0], self.list_commands(ctx))
+            hint = f" Did you mean {' or '.join(map(repr, similar))}?" if similar else ""
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections of the help."""
         width = max(len(name) for name in self.list_commands(ctx))
         for title, names in SECTIONS.items():
+            commands = [(name, self.get_command(ctx, name)) for name in names]
+            room = formatter.width - 6 - width
+            rows = [(name.ljust(width), each.get_short_help_str(room)) for name, each in commands if each]
             with formatter.section(title):
-                commands = [(name, self.get_command(ctx, name)) for name in names]
-                room = formatter.width - 6 - width
-                formatter.write_dl([(name.ljust(width), each.get_short_help_str(room)) for name, each in commands])
+                formatter.write_dl(rows)
 
 
-def _load(name: str) -> Any:
-    app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
-    settings = {"help_option_names": ["--help", "-h"]}
-    app.command(name, context_settings=settings)(import_module(f"bridge.cli.commands.{name}").command)
-    return typer.main.get_command(app)
+class Subcommand(click.Command):
+    """A subcommand. Its help also explains the arguments that several subcommands have."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the explanations of arguments, and then those of options."""
+        names = [(each.metavar or "").strip("[].") for each in self.params if isinstance(each, click.Argument)]
+        rows = [(name, ARGUMENTS[name]) for name in names if name in ARGUMENTS]
+        if rows:
+            with formatter.section("Arguments"):
+                formatter.write_dl(rows)
+        super().format_options(ctx, formatter)
+
+
+def subcommand(name: str, **settings: Any) -> Callable[[Callable[..., Any]], Subcommand]:
+    """Return a decorator that makes a subcommand of a function."""
+    return click.command(name, cls=Subcommand, context_settings={**HELP_NAMES, **settings})

@@ -18,12 +18,11 @@ from typing import Any, NamedTuple
 
 import click
 import pytest
-import typer
 from forked import Fork, Say
 
 import bridge
 from bridge import errors
-from bridge.cli.command import app
+from bridge.cli.command import runbridge
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -163,8 +162,8 @@ def assert_runbridge_takes(arguments: list[str]) -> None:
 
 
 def runbridge_subcommands() -> dict[str, Any]:
-    whole: Any = typer.main.get_command(app)
-    return {name: whole.get_command(None, name) for name in whole.list_commands(None)}
+    context = click.Context(runbridge)
+    return {name: runbridge.get_command(context, name) for name in runbridge.list_commands(context)}
 
 
 def test_every_subcommand_and_option_is_documented() -> None:

@@ -1,1 +1,1 @@
-"""The subcommands of `runbridge`: a module for each, with a function `command`."""
+"""The subcommands of `runbridge`: a module for each, with an object `command`."""

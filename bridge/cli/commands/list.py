@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from bridge.cli.complete import complete_experiments
-from bridge.cli.options import JsonOption, LimitOption, QuietOption, WorkspaceOption
+from bridge.cli.options import json_option, limit_option, quiet_option, workspace_option
+from bridge.cli.subcommands import subcommand
 
 if TYPE_CHECKING:
     from bridge.records.search import View
 
 
+@subcommand("list")
+@click.argument("experiment", metavar="[EXPERIMENT]", required=False, shell_complete=complete_experiments)
+@click.option("--workspaces", is_flag=True, help="List the workspaces in $BRIDGE_HOME.")
+@limit_option
+@click.option("--deleted", is_flag=True, help="List what was deleted, and can be restored.")
+@quiet_option
+@json_option
+@workspace_option
 def command(
-    experiment: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[EXPERIMENT]",
-            help="The name or the id of an experiment, whose runs are listed.",
-            autocompletion=complete_experiments,
-            show_default=False,
-        ),
-    ] = None,
-    workspaces: Annotated[bool, typer.Option("--workspaces", help="List the workspaces in $BRIDGE_HOME.")] = False,
-    limit: LimitOption = 20,
-    deleted: Annotated[bool, typer.Option("--deleted", help="List what was deleted, and can be restored.")] = False,
-    quiet: QuietOption = False,
-    json: JsonOption = False,
-    workspace: WorkspaceOption = None,
+    experiment: str | None,
+    workspaces: bool,
+    limit: int,
+    deleted: bool,
+    quiet: bool,
+    json: bool,
+    workspace: str | None,
 ) -> None:
     """List experiments, the runs of one experiment, or workspaces.
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from bridge.cli.options import JsonOption, RunArgument, WorkspaceOption
+from bridge.cli.options import json_option, run_argument, workspace_option
+from bridge.cli.subcommands import subcommand
 
 
-def command(run: RunArgument, json: JsonOption = False, workspace: WorkspaceOption = None) -> None:
-    """Show one run: its status, params, latest metrics, tags, files, and its error.
+@subcommand("show")
+@run_argument
+@json_option
+@workspace_option
+def command(run: str, json: bool, workspace: str | None) -> None:
+    """Show one run: its status, params, latest metrics, tags, files and error.
 
     \b
     Examples:

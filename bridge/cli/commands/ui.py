@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import click
 
-import typer
+from bridge.cli.subcommands import subcommand
 
 
+@subcommand("ui")
+@click.argument("workspace", metavar="[WORKSPACE]", required=False)
+@click.option("--workspace", "-w", "chosen", hidden=True)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    help="The port. By default, the first free one from 5000; 0 is any free one.",
+)
+@click.option("--no-browser", is_flag=True, help="Do not open a browser.")
+@click.option("--read-only", is_flag=True, help="Show a page that cannot change anything.")
+@click.option("--page", default="", help="The page to open, such as runs/RUN_ID or experiments/ID.")
 def command(
-    workspace: Annotated[
-        str | None,
-        typer.Argument(
-            help="The folder of the workspace, or its name in $BRIDGE_HOME. By default, the workspace that "
-            "BRIDGE_WORKSPACE names, that of the project's configuration file, or the working folder.",
-            show_default=False,
-        ),
-    ] = None,
-    port: Annotated[
-        int | None,
-        typer.Option(min=0, max=65535, help="The port. By default, the first free one from 5000; 0 is any free one."),
-    ] = None,
-    no_browser: Annotated[bool, typer.Option("--no-browser", help="Do not open a browser.")] = False,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Show a page that cannot change anything.")] = False,
-    page: Annotated[
-        str, typer.Option(help="The page to open, such as runs/RUN_ID or experiments/ID.", show_default=False)
-    ] = "",
-    chosen: Annotated[str | None, typer.Option("--workspace", "-w", hidden=True)] = None,
+    workspace: str | None, chosen: str | None, port: int | None, no_browser: bool, read_only: bool, page: str
 ) -> None:
     """Show the runs of a workspace in a browser on this computer, until Ctrl-C.
 

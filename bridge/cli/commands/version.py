@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from bridge.cli.options import JsonOption
+from bridge.cli.options import json_option
+from bridge.cli.subcommands import subcommand
 
 
-def command(json: JsonOption = False) -> None:
-    """Print the versions of Runbridge, Python and SQLite, and of the installed packages that it works with.
+@subcommand("version")
+@json_option
+def command(json: bool) -> None:
+    """Print the versions of Runbridge, Python, SQLite and packages.
 
     \b
     Example:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy
 
-from bridge.store.sql.experiments import number_of
 from bridge.store.sql.statements import chunks, marks_for
+from bridge.store.sql.views.whole import experiments_of
 
 if TYPE_CHECKING:
     from bridge.records.search import RunQuery
@@ -85,11 +85,6 @@ def listed(keys: Array) -> str:
     return f"[{','.join(map(str, keys.tolist()))}]"
 
 
-def is_whole(query: RunQuery) -> bool:
-    """Return whether a query matches all runs of its experiments that have the right lifecycle stage."""
-    return not query.filter and query.below is None and query.of_type is None
-
-
 def keys_of_texts(texts: Iterable[str | None]) -> Array:
     """Return the keys of runs in texts that `group_concat` has made.
 
@@ -106,11 +101,6 @@ def read_facts(c: Connection, runs: Chosen, columns: Sequence[str]) -> dict[str,
     rows = c.execute(f"SELECT {selected} FROM {source}", (runs.listed,)).fetchall() if columns else []
     values = zip(*rows, strict=True) if rows else [()] * len(columns)
     return dict(zip(columns, values, strict=True))
-
-
-def experiments_of(query: RunQuery) -> list[int]:
-    """Return the ids of the experiments that a query names."""
-    return sorted({number for number in map(number_of, query.experiment_ids) if number is not None})
 
 
 def _experiments(c: Connection, query: RunQuery, runs: Chosen) -> list[int]:

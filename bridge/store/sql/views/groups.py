@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from itertools import islice, product
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy
 
 from bridge.records.views import FIRST_IDS, Column, Numbers, RunGroup, Spread, Texts
-from bridge.store.sql.views.chosen import Chosen, experiments_of, is_whole, read_facts
+from bridge.store.sql.views.chosen import Chosen, read_facts
 from bridge.store.sql.views.columns import facts_for, read_columns
-from bridge.store.sql.views.matches import matching_keys
+from bridge.store.sql.views.matches import matching_keys, unordered_keys
 from bridge.store.view_arguments import by_frequency
 
 if TYPE_CHECKING:
@@ -21,28 +21,17 @@ if TYPE_CHECKING:
 
     Array = numpy.ndarray[Any, Any]
 
-COUNTS = "SELECT {value}, count(*) FROM run r WHERE r.experiment = ? AND r.stage = ? GROUP BY 1"
 Values = list["str | float | None"]
 
 
-ATTRIBUTES = {"status": "r.status", "lifecycle_stage": "r.stage", "user": 'r."user"', "type": "r.type"}
-"""The attributes by which SQL counts the runs of whole experiments."""
-
-
-def count_in_sql(c: Connection, query: RunQuery, by: Column | None) -> list[tuple[str | float | None, int]] | None:
-    """Return the number of runs for each value of an attribute, or None if SQL cannot count them without a search."""
-    if not is_whole(query):
-        return None
-    if by is not None and (by.entity != "attribute" or by.key not in ATTRIBUTES):
-        return None
-    value = "NULL" if by is None else ATTRIBUTES[by.key]
-    stages = ("active", "deleted") if query.view == "all" else (query.view,)
-    counts: dict[str | float | None, int] = {}
-    for experiment, stage in product(experiments_of(query), stages):
-        rows = c.execute(COUNTS.format(value=value), (experiment, stage)).fetchall()
-        for found, count in rows:
-            counts[found] = counts.get(found, 0) + count
-    return by_frequency(counts) if by is not None else [(None, sum(counts.values()))]
+def count_matches(c: Connection, query: RunQuery, by: Column | None) -> list[tuple[str | float | None, int]]:
+    """Return the number of runs that match a query, for each value of a column. See `RunViews.count_runs`."""
+    keys = unordered_keys(c, query)
+    if by is None:
+        return [(None, len(keys))]
+    runs = Chosen(c, query, keys)
+    (column,) = read_columns(c, runs, [by], read_facts(c, runs, facts_for([by])))
+    return count_values(column)
 
 
 def count_values(column: Numbers | Texts) -> list[tuple[str | float | None, int]]:

@@ -24,8 +24,6 @@ from bridge.store.sql.views.chosen import (
     SCAN_SHARE,
     Chosen,
     are_waiting,
-    experiments_of,
-    is_whole,
     keys_of_texts,
     listed,
     read_facts,
@@ -34,6 +32,7 @@ from bridge.store.sql.views.chosen import (
 from bridge.store.sql.views.columns import facts_for, read_columns
 from bridge.store.sql.views.labels import CUT, LABELS, WITH_NUL
 from bridge.store.sql.views.metrics import names_of
+from bridge.store.sql.views.whole import experiments_of, is_whole
 
 if TYPE_CHECKING:
     from bridge.records.search import Comparison, Ordering, RunQuery

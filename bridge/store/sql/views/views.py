@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import numpy
-
 from bridge.records.views import (
     Changes,
     Column,
@@ -18,15 +16,10 @@ from bridge.records.views import (
     SeriesSummary,
 )
 from bridge.store.sql.views.changes import changes_since
-from bridge.store.sql.views.chosen import Chosen, read_facts
-from bridge.store.sql.views.columns import facts_for, read_columns
-from bridge.store.sql.views.groups import count_in_sql, count_values, group
 from bridge.store.sql.views.histories import read_history
-from bridge.store.sql.views.keys import list_keys
-from bridge.store.sql.views.matches import matching_keys, unordered_keys
-from bridge.store.sql.views.samples import sample
 from bridge.store.sql.views.summaries import list_series
 from bridge.store.sql.views.tails import read_tails
+from bridge.store.sql.views.whole import count_in_sql
 from bridge.store.view_arguments import check_buckets, check_groups, check_limits, end_of
 from bridge.store.views import RunViews
 
@@ -34,12 +27,11 @@ if TYPE_CHECKING:
     from bridge.records.page import Page
     from bridge.records.search import RunQuery
     from bridge.records.series import Series, SeriesRecord
-    from bridge.store.sql.connection import Connection
     from bridge.store.sql.database import Database
 
 
 class SqlViews(RunViews):
-    """Views of the runs in a SQL database."""
+    """Views of the runs in a SQL database. Modules that load numpy are imported when they are first needed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -47,10 +39,12 @@ class SqlViews(RunViews):
     def get_columns(
         self, query: RunQuery, columns: Sequence[Column], offset: int = 0, limit: int | None = None
     ) -> RunColumns:
+        from bridge.store.sql.views.tables import read_table
+
         check_limits(offset, limit)
         with self._database.read() as c:
             c.prepare_for_searches()
-            return _columns(c, query, columns, offset, limit)
+            return read_table(c, query, columns, offset, limit)
 
     def list_keys(
         self,
@@ -60,6 +54,8 @@ class SqlViews(RunViews):
         limit: int = 500,
         page_token: str | None = None,
     ) -> Page[KeyRecord]:
+        from bridge.store.sql.views.keys import list_keys
+
         check_limits(0, limit, least=1)
         with self._database.read() as c:
             c.prepare_for_searches()
@@ -71,16 +67,15 @@ class SqlViews(RunViews):
             counts = count_in_sql(c, query, by)
             if counts is not None:
                 return counts
-            keys = unordered_keys(c, query)
-            if by is None:
-                return [(None, len(keys))]
-            runs = Chosen(c, query, keys)
-            (column,) = read_columns(c, runs, [by], read_facts(c, runs, facts_for([by])))
-            return count_values(column)
+            from bridge.store.sql.views.groups import count_matches
+
+            return count_matches(c, query, by)
 
     def group_runs(
         self, query: RunQuery, by: Sequence[Column], of: Sequence[Column], limit: int = 1000
     ) -> list[RunGroup]:
+        from bridge.store.sql.views.groups import group
+
         check_groups(by, of, limit)
         with self._database.read() as c:
             c.prepare_for_searches()
@@ -96,6 +91,8 @@ class SqlViews(RunViews):
         high: float | None = None,
         groups: Mapping[str, str] | None = None,
     ) -> list[SampledSeries]:
+        from bridge.store.sql.views.samples import sample
+
         check_buckets(buckets, x, low, high)
         with self._database.read() as c:
             return sample(c, run_ids, keys, buckets, x, low, high, groups)
@@ -118,17 +115,3 @@ class SqlViews(RunViews):
     ) -> Changes:
         with self._database.read() as c:
             return changes_since(c, cursor, experiment_ids, run_ids)
-
-
-def _columns(
-    c: Connection, query: RunQuery, columns: Sequence[Column], offset: int = 0, limit: int | None = None
-) -> RunColumns:
-    keys = matching_keys(c, query)
-    runs = Chosen(c, query, keys[offset : end_of(offset, limit)])
-    facts = read_facts(c, runs, list(dict.fromkeys(["id", "number", *facts_for(columns)])))
-    return RunColumns(
-        tuple(facts["id"]),
-        numpy.array(facts["number"], dtype=numpy.int64),
-        len(keys),
-        read_columns(c, runs, columns, facts),
-    )
