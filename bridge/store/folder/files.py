@@ -65,7 +65,7 @@ class Files:
         names = path.split("/")
         with self.border("read", path):
             try:
-                with self._below(names[:-1]) as folder:
+                with self.below(names[:-1]) as folder:
                     # The path may be a pipe. Without O_NONBLOCK, `open` would wait for a writer of the pipe.
                     fd = os.open(names[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
             except (FileNotFoundError, NotADirectoryError) as error:
@@ -82,7 +82,7 @@ class Files:
         names = path.split("/")
         with self.border("read", path):
             try:
-                with self._below(names[:-1]) as folder:
+                with self.below(names[:-1]) as folder:
                     return _exists(folder, names[-1])
             except (FileNotFoundError, NotADirectoryError) as error:
                 if is_of_handler(error):
@@ -122,7 +122,7 @@ class Files:
         """Give a file its path, then run the `with` block. If the block raises, restore the earlier file."""
         *above, name = path.split("/")
         try:
-            with self.border("write", path), self._pending() as pending, self._below(above, make=True) as folder:
+            with self.border("write", path), self._pending() as pending, self.below(above, make=True) as folder:
                 existed, kept = _exists(folder, name), _keep(folder, name, pending)
                 os.replace(part.name, name, src_dir_fd=pending, dst_dir_fd=folder)
                 try:
@@ -153,7 +153,7 @@ class Files:
             The new size of the file.
         """
         *above, name = path.split("/")
-        with self.border("write", path), self._below(above) as folder:
+        with self.border("write", path), self.below(above) as folder:
             # The path may be a pipe. Without O_NONBLOCK, `open` would wait for a reader of the pipe.
             fd = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
         try:
@@ -175,7 +175,7 @@ class Files:
         """Remove a file or a folder in one step. Then remove the folders above it that are empty."""
         *above, name = path.split("/")
         with self.border("delete", path), self._pending() as pending:
-            with Ignoring(FileNotFoundError, NotADirectoryError), self._below(above) as folder:
+            with Ignoring(FileNotFoundError, NotADirectoryError), self.below(above) as folder:
                 os.rename(name, _new_name(), src_dir_fd=folder, dst_dir_fd=pending)
         self._prune(above)
 
@@ -207,10 +207,11 @@ class Files:
             raise StoreUnavailable(str(self.folder), reason) from error
 
     def _pending(self) -> AbstractContextManager[int]:
-        return self._below((PENDING,), make=True)
+        return self.below((PENDING,), make=True)
 
     @contextmanager
-    def _below(self, names: Sequence[str], make: bool = False) -> Iterator[int]:
+    def below(self, names: Sequence[str], make: bool = False) -> Iterator[int]:
+        """Yield a file descriptor of the folder at the path `names`. If `make` is True, create missing folders."""
         fd = self._descend(names, make)
         try:
             yield fd
@@ -221,7 +222,6 @@ class Files:
         return self._descend((PENDING,), make=True)
 
     def _descend(self, names: Sequence[str], make: bool) -> int:
-        """Return a file descriptor of the folder at the path `names`. If `make` is True, create missing folders."""
         fd = self._open_top(make)
         for name in names:
             try:
@@ -288,7 +288,7 @@ class Files:
         """Remove the folder at the path `names` if it is empty, then the folders above it that are empty."""
         for depth in range(len(names) - 1, -1, -1):
             try:
-                with self._below(names[:depth]) as folder:
+                with self.below(names[:depth]) as folder:
                     os.rmdir(names[depth], dir_fd=folder)
             except OSError as error:
                 if is_of_handler(error):
