@@ -16,14 +16,14 @@ from bridge.errors import (
     SubmitFailed,
 )
 from bridge.former_names import register_former_names as _register_former_names
-from bridge.handles.experiment import Experiment, ViewType
-from bridge.handles.workspace import Workspace
 
 if TYPE_CHECKING:
     from bridge.environments.conda import CondaDependencies
     from bridge.environments.environment import Environment
+    from bridge.handles.experiment import Experiment, ViewType
     from bridge.handles.run import Run
     from bridge.handles.script_run import ScriptRun
+    from bridge.handles.workspace import Workspace
     from bridge.launch.runconfig import DockerConfiguration, RunConfiguration
     from bridge.launch.script import ScriptRunConfig
     from bridge.records.series import Series
@@ -62,6 +62,7 @@ _LATER = {
     "CondaDependencies": "bridge.environments.conda",
     "DockerConfiguration": "bridge.launch.runconfig",
     "Environment": "bridge.environments.environment",
+    "Experiment": "bridge.handles.experiment",
     "LoggedFile": "bridge.runs.metric_values",
     "LoggedMetric": "bridge.runs.metric_values",
     "MetricFile": "bridge.runs.metric_values",
@@ -71,6 +72,8 @@ _LATER = {
     "ScriptRun": "bridge.handles.script_run",
     "ScriptRunConfig": "bridge.launch.script",
     "Series": "bridge.records.series",
+    "ViewType": "bridge.handles.experiment",
+    "Workspace": "bridge.handles.workspace",
     # Pickled handles refer to the following names.
     "OfflineRun": "bridge.handles.offline",
     "reopen_experiment": "bridge.handles.pickles",
@@ -87,4 +90,10 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_LATER[name]), name)
+    found: object = getattr(import_module(_LATER[name]), name)
+    globals()[name] = found  # so that the next access does not call this function
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

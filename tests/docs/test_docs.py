@@ -100,6 +100,7 @@ def commands() -> list[list[str]]:
     found = []
     for block in blocks("bash"):
         for line in block.code.replace("\\\n", " ").splitlines():
+            line = re.sub(r'^eval "\$\((.*)\)"$', r"\1", line)  # the command whose output the shell evaluates
             words = shlex.split(line, comments=True)
             while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
                 del words[0]

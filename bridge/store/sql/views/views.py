@@ -5,33 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bridge.records.views import (
-    Changes,
-    Column,
-    KeyEntity,
-    KeyRecord,
-    RunColumns,
-    RunGroup,
-    SampledSeries,
-    SeriesSummary,
-)
-from bridge.store.sql.views.changes import changes_since
-from bridge.store.sql.views.histories import read_history
-from bridge.store.sql.views.summaries import list_series
-from bridge.store.sql.views.tails import read_tails
-from bridge.store.sql.views.whole import count_in_sql
-from bridge.store.view_arguments import check_buckets, check_groups, check_limits, end_of
 from bridge.store.views import RunViews
 
 if TYPE_CHECKING:
     from bridge.records.page import Page
     from bridge.records.search import RunQuery
     from bridge.records.series import Series, SeriesRecord
+    from bridge.records.views import (
+        Changes,
+        Column,
+        KeyEntity,
+        KeyRecord,
+        RunColumns,
+        RunGroup,
+        SampledSeries,
+        SeriesSummary,
+    )
     from bridge.store.sql.database import Database
 
 
 class SqlViews(RunViews):
-    """Views of the runs in a SQL database. Modules that load numpy are imported when they are first needed."""
+    """Views of the runs in a SQL database. A method imports the modules that it needs, because some load numpy."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,6 +34,7 @@ class SqlViews(RunViews):
         self, query: RunQuery, columns: Sequence[Column], offset: int = 0, limit: int | None = None
     ) -> RunColumns:
         from bridge.store.sql.views.tables import read_table
+        from bridge.store.view_arguments import check_limits
 
         check_limits(offset, limit)
         with self._database.read() as c:
@@ -55,6 +50,7 @@ class SqlViews(RunViews):
         page_token: str | None = None,
     ) -> Page[KeyRecord]:
         from bridge.store.sql.views.keys import list_keys
+        from bridge.store.view_arguments import check_limits
 
         check_limits(0, limit, least=1)
         with self._database.read() as c:
@@ -62,6 +58,8 @@ class SqlViews(RunViews):
             return list_keys(c, experiment_ids, entity, prefix, limit, page_token)
 
     def count_runs(self, query: RunQuery, by: Column | None = None) -> list[tuple[str | float | None, int]]:
+        from bridge.store.sql.views.whole import count_in_sql
+
         with self._database.read() as c:
             c.prepare_for_searches()
             counts = count_in_sql(c, query, by)
@@ -75,6 +73,7 @@ class SqlViews(RunViews):
         self, query: RunQuery, by: Sequence[Column], of: Sequence[Column], limit: int = 1000
     ) -> list[RunGroup]:
         from bridge.store.sql.views.groups import group
+        from bridge.store.view_arguments import check_groups
 
         check_groups(by, of, limit)
         with self._database.read() as c:
@@ -92,20 +91,28 @@ class SqlViews(RunViews):
         groups: Mapping[str, str] | None = None,
     ) -> list[SampledSeries]:
         from bridge.store.sql.views.samples import sample
+        from bridge.store.view_arguments import check_buckets
 
         check_buckets(buckets, x, low, high)
         with self._database.read() as c:
             return sample(c, run_ids, keys, buckets, x, low, high, groups)
 
     def list_series(self, run_id: str) -> list[SeriesSummary]:
+        from bridge.store.sql.views.summaries import list_series
+
         with self._database.read() as c:
             return list_series(c, run_id)
 
     def get_tail(self, series: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], list[SeriesRecord]]:
+        from bridge.store.sql.views.tails import read_tails
+
         with self._database.read() as c:
             return read_tails(c, series)
 
     def get_history(self, run_id: str, key: str, offset: int = 0, limit: int | None = None) -> Series:
+        from bridge.store.sql.views.histories import read_history
+        from bridge.store.view_arguments import check_limits, end_of
+
         check_limits(offset, limit)
         with self._database.read() as c:
             return read_history(c, run_id, key, offset, end_of(offset, limit))
@@ -113,5 +120,7 @@ class SqlViews(RunViews):
     def get_changes(
         self, cursor: str | None = None, experiment_ids: Sequence[str] = (), run_ids: Sequence[str] = ()
     ) -> Changes:
+        from bridge.store.sql.views.changes import changes_since
+
         with self._database.read() as c:
             return changes_since(c, cursor, experiment_ids, run_ids)

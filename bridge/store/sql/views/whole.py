@@ -6,7 +6,6 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 from bridge.store.sql.experiments import number_of
-from bridge.store.view_arguments import by_frequency
 
 if TYPE_CHECKING:
     from bridge.records.search import RunQuery
@@ -32,7 +31,11 @@ def count_in_sql(c: Connection, query: RunQuery, by: Column | None) -> list[tupl
         rows = c.execute(COUNTS.format(value=value), (experiment, stage)).fetchall()
         for found, count in rows:
             counts[found] = counts.get(found, 0) + count
-    return by_frequency(counts) if by is not None else [(None, sum(counts.values()))]
+    if by is None:
+        return [(None, sum(counts.values()))]
+    from bridge.store.view_arguments import by_frequency
+
+    return by_frequency(counts)
 
 
 def is_whole(query: RunQuery) -> bool:
