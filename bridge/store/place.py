@@ -206,7 +206,7 @@ def place(points: Joined, before: Counters) -> Placed:
     ints = columns["ints"][order]
     return Placed(
         begins=begins,
-        latest=_greatest(begins, series, placed["steps"], placed["timestamps"], compared),
+        latest=find_greatest(begins, series, placed["steps"], placed["timestamps"], compared),
         all_ints=numpy.logical_and.reduceat(ints, begins) if definitions else ints,
         keys=keys,
         counters=counters,
@@ -271,7 +271,7 @@ def _places(keys: Array, columns: Mapping[str, Array], before: Counters) -> tupl
     return positions[row_of], steps, Counters(counted, counted_stepless)
 
 
-def _greatest(begins: Array, series: Array, steps: Array, timestamps: Array, compared: Array) -> Array:
+def find_greatest(begins: Array, series: Array, steps: Array, timestamps: Array, compared: Array) -> Array:
     """Return the index of the greatest point of each series, by (step, timestamp, compared value).
 
     If several points have the same step, timestamp and compared value, the index of the first one is returned.

@@ -105,6 +105,14 @@ def _begin(connection: sqlite3.Connection, name: str) -> None:
         connection.execute(f"PRAGMA busy_timeout={busy}")
 
 
+def migrate_to(connection: sqlite3.Connection, version: int) -> None:
+    """Give a new database the schema of a version, which may be an earlier one. Other processes must not use it."""
+    for number in range(read_schema(connection) + 1, version + 1):
+        for statement in _statements(number):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version={number}")
+
+
 @cache
 def _statements(number: int) -> tuple[str, ...]:
     """Return the statements of a migration. `executescript` is not used: it would commit the open transaction."""
