@@ -138,6 +138,13 @@ class Database:
             yield from self._transaction("BEGIN IMMEDIATE")
 
     @block
+    def alone(self) -> Generator[Connection, None, None]:
+        """Return a context manager that gives a connection without a transaction. No other process writes in the block."""
+        start = time.monotonic()
+        with border(self._file), self._turn, self._queue(start), gate.inside():
+            yield self._connection()
+
+    @block
     def peek(self) -> Generator[Connection, None, None]:
         """Return a context manager that gives a connection for one read. SQLite avoids creating files, if possible."""
         with border(self._file), gate.inside():

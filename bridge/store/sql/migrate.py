@@ -46,8 +46,12 @@ def migrate(connection: sqlite3.Connection, name: str = "the database") -> None:
     Raises:
         sqlite3.OperationalError: another process has kept the database locked for `WAIT_SECONDS`.
     """
-    if read_schema(connection) >= SCHEMA:
+    found = read_schema(connection)
+    if found >= SCHEMA:
         return
+    if not found:
+        # The database can give back free pages in short steps. This can be chosen only before it has tables.
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
     # A migration may recreate a table, so that for some time rows refer to a table that does not exist.
     # SQLite ignores this pragma within a transaction.
     (checked,) = connection.execute("PRAGMA foreign_keys").fetchone()
