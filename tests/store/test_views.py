@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from longer import SCALE
+from sqlite_steps import steps_of
 
 from bridge.records.run import RunRecord
 from bridge.records.search import NUMBER_COMPARATORS, Comparison, RunQuery
@@ -237,3 +238,34 @@ def test_the_series_of_a_run_are_listed_without_reading_points(backend: SqlBacke
     assert (summary.points, summary.last, summary.minimum, summary.maximum) == (100, 99.0, 0.0, 99.0)
     reads = [statement for statement in statements if statement.startswith("SELECT")]
     assert len(reads) == 1 and "point_block" not in reads[0] and "chunk" not in reads[0]
+
+
+def test_columns_of_named_runs_cost_the_same_with_many_runs(backend: SqlBackend) -> None:
+    named = [f"run-{number}" for number in range(5)]
+    columns = [Column("attribute", "status"), Column("metric", "loss"), Column("param", "lr")]
+    queries = [
+        RunQuery(("0",), (Comparison("attribute", "run_id", "IN", tuple(named)),)),
+        RunQuery(("0",), (Comparison("attribute", "run_id", "=", named[0]),)),
+    ]
+    steps = []
+    for first, end in ((0, 50), (50, 2_000)):
+        ids = [f"run-{number}" for number in range(first, end)]
+        backend.create_runs([RunRecord(run_id, "0", params={"lr": "1"}) for run_id in ids])
+        for query, found in zip(queries, (named, named[:1]), strict=True):
+            assert sorted(backend.views.get_columns(query, columns).ids) == found
+        steps.append(steps_of(backend, lambda: [backend.views.get_columns(query, columns) for query in queries]))
+    assert 0 < steps[1] <= 2 * steps[0], steps
+
+
+def test_a_tail_costs_the_same_after_many_appended_points(backend: SqlBackend) -> None:
+    backend.create_runs([RunRecord("r", "0")])
+    steps = []
+    for count in (2, 60):
+        for _ in range(count):
+            backend.log("r", "loss", 1.0, 1)
+        (last,) = backend.views.get_tail({("r", "loss"): -1})["r", "loss"]
+        before = int(last.positions[-1]) - 1
+        (tail,) = backend.views.get_tail({("r", "loss"): before})["r", "loss"]
+        assert tail.positions.tolist() == [before + 1]
+        steps.append(steps_of(backend, lambda: [backend.views.get_tail({("r", "loss"): before}) for _ in range(20)]))  # noqa: B023
+    assert 0 < steps[1] <= 1.2 * steps[0], steps

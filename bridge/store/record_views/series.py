@@ -95,6 +95,8 @@ def summary_of(record: SeriesRecord) -> SeriesSummary:
 
 def after(record: SeriesRecord, position: int) -> SeriesRecord | None:
     """Return a series with only the points after a position, or None if no point comes after it."""
+    if len(record.positions) and record.positions[0] > position:
+        return record
     chosen = record.positions > position
     if not chosen.any():
         return None

@@ -56,6 +56,10 @@ READ_BLOCKS = (
     'SELECT b.series, b.id, b.points, b.positions, b.steps, b.timestamps, b.doors, b."values"'
     " FROM (SELECT s.id FROM {}) s CROSS JOIN point_block b ON b.series = s.id"
 )
+NEWEST = (
+    " AND b.id > coalesce("
+    "(SELECT p.id FROM point_block p WHERE p.series = s.id ORDER BY p.id DESC LIMIT 1 OFFSET ?), 0)"
+)
 READ_CHUNKS = (
     f"SELECT k.series, {', '.join(f'k.{column}' for column in CHUNK)}"
     " FROM (SELECT s.id FROM {}) s CROSS JOIN chunk k ON k.series = s.id"
@@ -244,14 +248,18 @@ def read(c: Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict
 
 
 def read_blocks(
-    c: Connection, runs: Sequence[int], keys: Sequence[str] | None
+    c: Connection, runs: Sequence[int], keys: Sequence[str] | None, newest: int | None = None
 ) -> Iterator[tuple[int, int, SeriesRecord]]:
-    """Return the series of at most `AT_ONCE` runs as tuples (series, run, record), without the points in chunks."""
+    """Return the series of at most `AT_ONCE` runs as tuples (series, run, record), without the points in chunks.
+
+    With `newest`, only this number of blocks of each series is read, from its end.
+    """
     series: list[Row] = []
     blocks: list[Row] = []
+    wanted, limit = (READ_BLOCKS, ()) if newest is None else (READ_BLOCKS + NEWEST, (newest,))
     for source, values in _sources(runs, keys):
         series += c.execute(READ_SERIES + source, values).fetchall()
-        blocks += c.execute(READ_BLOCKS.format(source), values).fetchall()
+        blocks += c.execute(wanted.format(source), (*values, *limit)).fetchall()
     series.sort(key=itemgetter(0))
     blocks.sort(key=itemgetter(0, 1))  # sorted here, because SQLite would copy the points while it sorts
     return _records(series, blocks)

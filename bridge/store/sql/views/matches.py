@@ -51,6 +51,7 @@ KEY = numpy.dtype([("key", "i8")])
 RANGES = ("<", "<=", ">", ">=", "=")
 INDEXED = "SELECT group_concat(run) FROM series WHERE name = ? AND indexed {} ? AND indexed < 9e999"
 WAITING = "SELECT s.run, s.latest_value {} ? FROM waiting w CROSS JOIN series s ON s.run = w.run AND s.name = ?"
+OF_IDS = "SELECT key FROM run WHERE id IN ({})"
 EQUAL = "SELECT group_concat(run) FROM label WHERE name = ? AND prefix = ?"
 
 
@@ -134,6 +135,8 @@ def _filtered(c: Connection, query: RunQuery, count: int) -> Array:
 def _from_index(c: Connection, query: RunQuery, count: int, clause: Comparison) -> Array | None:
     """Return the sorted keys of the runs that meet a condition, or None if no index has them."""
     experiments = experiments_of(query)
+    if (clause.entity, clause.key) == ("attribute", "run_id") and clause.comparator in ("=", "IN"):
+        return _with_ids(c, clause)
     if clause.comparator in RANGES and clause.entity == "metric":
         names = names_of(c, experiments, Column("metric", clause.key))
         is_plain = len(names) == len({name.experiment for name in names})
@@ -143,6 +146,12 @@ def _from_index(c: Connection, query: RunQuery, count: int, clause: Comparison) 
         params = in_chunks(c, LABELS, experiments, (PARAM, clause.key))
         return _union(_with_param(c, name, clause) for (name,) in params)
     return None
+
+
+def _with_ids(c: Connection, clause: Comparison) -> Array:
+    """Return the runs with one of the ids of a condition, in any experiment."""
+    ids: Any = [clause.operand] if clause.comparator == "=" else clause.operand
+    return numpy.array(sorted({key for (key,) in in_chunks(c, OF_IDS, ids)}), dtype=numpy.int64)
 
 
 def _union(parts: Iterable[Array]) -> Array:
