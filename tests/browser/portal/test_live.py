@@ -104,6 +104,38 @@ def test_a_point_of_another_process_is_on_the_page_within_a_second(page: Page, s
     run.complete()
 
 
+WATCH_ROWS = """() => {
+  window.drawn = [];
+  const note = (changes) => window.drawn.push(...changes.map(({ target }) => {
+    const node = target.nodeType === Node.TEXT_NODE ? target.parentNode : target;
+    return `${node.closest(".table-row")?.dataset.id}: ${node.closest(".cell")?.dataset.title ?? "row"}`;
+  }));
+  new MutationObserver(note).observe(document.querySelector(".table-body"),
+    { subtree: true, childList: true, attributes: true, characterData: true });
+}"""
+
+
+def test_only_cells_with_another_value_are_drawn_while_runs_log(page: Page, site: PortalSite) -> None:
+    experiment = Experiment(site.workspace, "drawn")
+    runs = [start(experiment, f"drawn-{number}") for number in range(5)]
+    for run in runs:
+        for step in range(20):
+            run.log("hidden", 1 / (1 + step), step=step)
+            run.log("loss", 0.5, step=step)
+    grid = opened(page, site, experiment.id, "cols=name,metrics.loss,params.lr")
+    points = "(n) => document.querySelector('[data-chart=hidden] .lines-plot')?.plot?.lines.at(-1)?.n === n"
+    page.wait_for_function(points, arg=20)
+    page.evaluate(WATCH_ROWS)
+    runs[0].log("hidden", 0.0, step=20)
+    page.wait_for_function(points, arg=21)
+    assert page.evaluate("window.drawn") == [], "the table does not show what has changed"
+    runs[1].log("loss", 0.75, step=20)
+    expect(grid.get_by_role("row", name="drawn-1")).to_contain_text("0.75")
+    assert set(page.evaluate("window.drawn")) == {f"{runs[1].id}: loss"}
+    for run in runs:
+        run.complete()
+
+
 def test_new_runs_move_nothing_and_are_announced(page: Page, site: PortalSite) -> None:
     experiment = Experiment(site.workspace, "arrivals")
     for number in range(60):

@@ -45,6 +45,20 @@ function ranksOf({ values, words, present, descending = false }, count) {
 }
 
 /**
+ * Return a list, or the one of before if it has the same entries, so that nothing that depends on it is made again.
+ *
+ * @template {ArrayLike<unknown>} List
+ * @param {List | null} before
+ * @param {List} now
+ * @returns {List}
+ */
+export function kept(before, now) {
+  if (!before || before.length !== now.length) return now;
+  for (let at = 0; at < now.length; at += 1) if (before[at] !== now[at]) return now;
+  return before;
+}
+
+/**
  * Return the rows of a table in order: by the keys, then as they are.
  *
  * Rows without a value come last and NaN before them, whether the order is ascending or descending. Texts are ordered

@@ -67,13 +67,17 @@ function Experiment({ route, state, shell }) {
   });
   useKeys(experimentKeys(actions, model, shell, { live: () => live.toggle() }), "Experiment");
 
+  // The page is not made again each time that a run logs.
+  const none = useComputed(() => model.version.value > 0 && !model.runs.count).value;
+  const entries = useComputed(() => model.places.value.at.length).value;
+  const active = useComputed(() => model.runsAt(model.activePlace)[0] || "").value;
+
   if (model.error.value && !model.cursor) return html`<${Problem} error=${model.error.value} retry=${() => model.load()} />`;
   const { other, charts } = state.value;
   const layout = parseLayout(charts);
   const fill = other.fill || "";
   const drawn = series.drawn.value;
   const left = Math.min(85, Math.max(15, Number(other.split) || LEFT));
-  const none = model.version.value > 0 && !model.runs.count;
   if (none) return html`<${Empty} title="No runs yet" code=${FIRST_RUN}>The first run of this experiment appears here as soon as it logs.<//>`;
   return html`<div class="experiment">
     <${ExperimentBar} model=${model} shell=${shell} actions=${actions} extra=${html`
@@ -82,7 +86,7 @@ function Experiment({ route, state, shell }) {
       <${Late} from=${() => import("../parts/export.js")} name="ExportMenu" when=${drawn}
         with=${{ class: "button quiet small", name: title.value || "runs", table: () => exportedTable(model, actions) }}>${soon("download", "Export")}<//>`} />
     <div class="experiment-body">
-      ${fill === "charts" ? null : html`<div class="experiment-table" style=${{ width: fill === "table" ? "100%" : `${left}%`, "--entries": Math.max(2, model.places.value.at.length) }}>
+      ${fill === "charts" ? null : html`<div class="experiment-table" style=${{ width: fill === "table" ? "100%" : `${left}%`, "--entries": Math.max(2, entries) }}>
         <${RunsTable} model=${model} shell=${shell} actions=${actions} live=${live} cards=${narrow.value} rest=${drawn} />
       </div>`}
       ${fill ? null : html`<${Divider} left=${left} onMove=${(/** @type {number} */ to) => shell.change({ other: { ...state.peek().other, split: String(to) } }, "replace")} />`}
@@ -93,7 +97,7 @@ function Experiment({ route, state, shell }) {
     </div>
     <${Late} from=${() => import("./selection.js")} name="SelectionBar" when=${drawn || model.selected.value.size > 0}
       with=${{
-        ids: [...model.selected.value], cursor: model.runsAt(model.activePlace)[0] || "", experiment: model.id, state, shell,
+        ids: [...model.selected.value], cursor: active, experiment: model.id, state, shell,
         nameOf: (/** @type {string} */ id) => model.look(id).name, isArchived: other.stage === "archived", onClear: actions.clear,
         onChanged: () => live.apply(new Set(), new Set(model.changed()), new Set()), more: actions.moreOfSelection(),
       }} />

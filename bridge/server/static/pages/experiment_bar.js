@@ -15,7 +15,7 @@ const GROUPS = ["status", "user", "type"];
 /** @param {{ model: ExperimentModel, shell: Shell, actions: any, extra?: any }} props */
 export function ExperimentBar({ model, shell, actions, extra }) {
   const state = model.state.value;
-  const all = model.limit < Infinity ? model.total.value : model.version.value >= 0 ? model.runs.count - model.runs.gone.size : 0;
+  const all = model.limit < Infinity ? model.total.value : model.count.value;
   const shown = model.beyond.value || model.rows.value.length;
   const items = [
     ...GROUPS.map((id) => ({ id, text: id, hint: "run" })),

@@ -100,6 +100,7 @@ export class ExperimentLive {
     const ids = [...new Set([...created, ...runs])];
     const cols = columnsOf(model);
     const { q } = model.state.peek();
+    const before = model.runs.version;
     for (let at = 0; at < ids.length; at += ROWS_AT_ONCE) {
       const part = ids.slice(at, at + ROWS_AT_ONCE);
       const table = await getTable(model.id, { ids: part, cols, view: model.view });
@@ -110,7 +111,8 @@ export class ExperimentLive {
       if (!this.atTop && rows.length) this.fresh.value = new Set([...this.fresh.peek(), ...rows.map((row) => model.runs.ids[row])]);
     }
     model.runs.remove(removed);
-    model.version.value++;
+    // Runs mostly log metrics that the table does not show.
+    if (model.runs.version !== before) model.version.value++;
     if (q.trim() && !model.beyond.peek()) await model.match();
     await series.extend(new Set(ids));
     if (performance.now() - this.keysAt > KEYS_EVERY_MS) {

@@ -4,7 +4,7 @@ import { computed, signal } from "@preact/signals";
 import { stepOf } from "../lib/column.js";
 import { chooseColumns } from "../lib/column_choice.js";
 import { neutral, runColour, viridis } from "../lib/colour.js";
-import { order } from "../lib/order.js";
+import { kept, order } from "../lib/order.js";
 import { colourBy } from "./experiment_colours.js";
 import { groupName, groupsOf, placesOf } from "./experiment_entries.js";
 import { load, loadColumns, match } from "./experiment_load.js";
@@ -14,6 +14,18 @@ import { Runs } from "./experiment_runs.js";
 /** @typedef {import("../data/api.js").Key} Key */
 
 const MANY_LINES = 60;
+
+/**
+ * Return a function with the same results, which returns the list of before if it has the same entries.
+ * @template {ArrayLike<unknown>} List
+ * @param {() => List} make
+ * @returns {() => List}
+ */
+function keeping(make) {
+  /** @type {List | null} */
+  let before = null;
+  return () => (before = kept(before, make()));
+}
 
 export class ExperimentModel {
   /**
@@ -60,15 +72,18 @@ export class ExperimentModel {
       const names = [...this.columns.value, ...sort.map((item) => item.column), ...group, other.colour || ""];
       return [...new Set([...names, ...names.map(stepOf)])].filter(Boolean);
     });
-    this.rows = computed(() => this.sortRows());
+    /** How many runs the browser has. */
+    this.count = computed(() => (this.version.value < 0 ? 0 : this.runs.count - this.runs.gone.size));
+    this.rows = computed(keeping(() => this.sortRows()));
     this.groups = computed(() =>
       this.version.value >= 0 && state.value.group.length ? groupsOf(this.runs, this.rows.value, state.value.group) : null,
     );
     this.places = computed(() => {
-      const tree = !state.value.group.length && state.value.other.tree !== "flat";
+      // A run can get another parent, so this depends on the values of runs, too.
+      const tree = this.version.value >= 0 && !state.value.group.length && state.value.other.tree !== "flat";
       return placesOf(this.runs, this.rows.value, { groups: this.groups.value, open: this.open.value, tree });
     });
-    this.shown = computed(() => this.shownIds());
+    this.shown = computed(keeping(() => this.shownIds()));
     this.shownSet = computed(() => new Set(this.shown.value));
     this.ranks = computed(() => {
       const ids = this.shown.value;

@@ -22,7 +22,7 @@ export class Runs {
     this.columns = new Map();
     /** @type {Set<number>} rows of runs that were archived or deleted since they were read */
     this.gone = new Set();
-    /** Changes with each change of the values. */
+    /** Changes if a value has changed, but not if an answer has the values that are there already. */
     this.version = 0;
   }
 
@@ -47,6 +47,7 @@ export class Runs {
     const rows = new Uint32Array(ids.length);
     /** @type {number[]} */
     const created = [];
+    let changed = false;
     for (let at = 0; at < rows.length; at++) {
       let row = this.rowById.get(ids[at]);
       if (row === undefined) {
@@ -57,21 +58,23 @@ export class Runs {
         this.rowByNumber.set(numbers[at], row);
         created.push(row);
       }
-      this.gone.delete(row);
+      changed = this.gone.delete(row) || changed;
       rows[at] = row;
     }
     for (const column of this.columns.values()) grow(column, this.count);
-    for (const column of Object.values(columns)) this.takeColumn(column, rows);
-    this.version++;
+    for (const column of Object.values(columns)) changed = this.takeColumn(column, rows) || changed;
+    if (changed || created.length) this.version++;
     return created;
   }
 
   /**
+   * Take the values of a column. Return whether any is another than before.
    * @param {import("../data/table.js").TableColumn} source
    * @param {Uint32Array} rows
    */
   takeColumn({ name, kind, values, words, present }, rows) {
     let column = this.columns.get(name);
+    const isNew = !column || column.kind !== kind;
     if (!column || column.kind !== kind) {
       column = kind === "text"
         ? { kind: "text", codes: new Uint32Array(this.count), words: [null] }
@@ -80,22 +83,17 @@ export class Runs {
     }
     if (column.kind === "text") {
       const { codes, words: known } = column;
-      const codeOf = new Map(known.map((word, code) => [word, code]));
-      const translated = (words || []).map((word) => {
-        let code = codeOf.get(word);
-        if (code === undefined) {
-          code = known.push(word) - 1;
-          codeOf.set(word, code);
-        }
-        return code;
-      });
-      for (let at = 0; at < rows.length; at++) codes[rows[at]] = translated[values[at]];
-      return;
+      const codeOf = coder(known);
+      /** @type {number[]} */
+      const translated = [];
+      const code = (/** @type {number} */ word) => (translated[word] ??= codeOf((words || [])[word]));
+      // Most values are as before, so that their words need no search.
+      return put(codes, rows, (at) => (known[codes[rows[at]]] === (words || [])[values[at]] ? codes[rows[at]] : code(values[at]))) || isNew;
     }
-    for (let at = 0; at < rows.length; at++) column.values[rows[at]] = values[at];
-    if (!present && !column.present) return;
+    const changed = put(column.values, rows, (at) => values[at]) || isNew;
+    if (!present && !column.present) return changed;
     column.present = column.present || new Uint8Array(column.values.length);
-    for (let at = 0; at < rows.length; at++) column.present[rows[at]] = present ? present[at] : 0;
+    return put(column.present, rows, (at) => (present ? present[at] : 0)) || changed;
   }
 
   /**
@@ -133,11 +131,12 @@ export class Runs {
    * @param {Iterable<string>} ids
    */
   remove(ids) {
+    const before = this.gone.size;
     for (const id of ids) {
       const row = this.rowById.get(id);
       if (row !== undefined) this.gone.add(row);
     }
-    this.version++;
+    if (this.gone.size > before) this.version++;
   }
 
   /**
@@ -158,6 +157,39 @@ export class Runs {
       return false;
     });
   }
+}
+
+/**
+ * Return a function that returns the code of a word, and adds the word if it is new.
+ * @param {(string | null)[]} words the words by code
+ * @returns {(word: string | null) => number}
+ */
+function coder(words) {
+  /** @type {Map<string | null, number> | null} */
+  let codes = null;
+  return (word) => {
+    codes = codes || new Map(words.map((known, code) => [known, code]));
+    const code = codes.get(word) ?? words.push(word) - 1;
+    codes.set(word, code);
+    return code;
+  };
+}
+
+/**
+ * Store the values of rows. Return whether any is another than before.
+ * @param {Float64Array | Uint32Array | Uint8Array} values
+ * @param {Uint32Array} rows
+ * @param {(at: number) => number} valueAt
+ */
+function put(values, rows, valueAt) {
+  let changed = false;
+  for (let at = 0; at < rows.length; at++) {
+    const [row, value] = [rows[at], valueAt(at)];
+    if (Object.is(values[row], value)) continue;
+    values[row] = value;
+    changed = true;
+  }
+  return changed;
 }
 
 /**

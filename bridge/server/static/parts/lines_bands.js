@@ -9,13 +9,27 @@
  * @returns {[number, number]} the places from the one before the range to the one behind it
  */
 export function visible(line, range) {
-  let first = 0;
-  let last = line.n;
-  if (line.n > 64) {
-    while (first + 1 < line.n && line.x[first + 1] < range[0]) first++;
-    while (last > 1 && line.x[last - 2] > range[1]) last--;
+  const { x, n } = line;
+  if (n <= 64) return [0, n];
+  return [Math.max(0, firstOf(x, n, range[0], false) - 1), Math.min(n, firstOf(x, n, range[1], true) + 1)];
+}
+
+/**
+ * Return the first of `n` places in order whose x is not less than a limit, or with `beyond` the first that is greater.
+ * @param {Float64Array} x
+ * @param {number} n
+ * @param {number} limit
+ * @param {boolean} beyond
+ */
+function firstOf(x, n, limit, beyond) {
+  let low = 0;
+  let high = n;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (beyond ? x[middle] <= limit : x[middle] < limit) low = middle + 1;
+    else high = middle;
   }
-  return [first, last];
+  return low;
 }
 
 /**

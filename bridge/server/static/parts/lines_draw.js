@@ -134,13 +134,16 @@ function lengthBefore(line, plane) {
   const [first] = visible(line, plane.range);
   const [last] = drawnPart(line, plane);
   let length = 0;
-  let [left, top] = [NaN, NaN];
+  let left = NaN;
+  let top = NaN;
   for (let at = first; at <= last; at++) {
     if (line.count && !line.count[at]) continue;
-    const [x, y] = [plane.x(line.x[at]), plane.y(line.y[at])];
-    const step = Math.hypot(x - left, y - top);
+    const x = plane.x(line.x[at]);
+    const y = plane.y(line.y[at]);
+    const step = Math.sqrt((x - left) ** 2 + (y - top) ** 2); // ten times as fast as `Math.hypot`
     length = Number.isFinite(step) ? length + step : 0;
-    [left, top] = [x, y];
+    left = x;
+    top = y;
   }
   return length;
 }

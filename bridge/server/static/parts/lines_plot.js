@@ -173,7 +173,7 @@ export class LinePlot {
     const { over } = this;
     const line = this.thick ? this.lines.find((candidate) => candidate.id === this.thick) : undefined;
     if (!line) {
-      over.hidden = true;
+      if (!over.hidden) over.hidden = true; // setting it again would cost a new style
       return;
     }
     const below = this.frame.canvas;

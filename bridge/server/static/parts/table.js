@@ -3,7 +3,8 @@
 import { html } from "htm/preact";
 import { useLayoutEffect, useRef } from "preact/hooks";
 import { Head } from "./table_head.js";
-import { MARK_WIDTH, TableRows } from "./table_rows.js";
+import { TableRows } from "./table_rows.js";
+import { MARK_WIDTH } from "./table_slots.js";
 
 /** @typedef {import("./table_rows.js").TableColumn} TableColumn */
 /** @typedef {import("./table_rows.js").Entries} Entries */

@@ -4,7 +4,7 @@ import { html } from "htm/preact";
 import { useRef } from "preact/hooks";
 import { Menu } from "./menu.js";
 import { moveColumns, resizeColumn } from "./table_drag.js";
-import { MARK_WIDTH } from "./table_rows.js";
+import { MARK_WIDTH } from "./table_slots.js";
 
 /** @typedef {import("./table_rows.js").TableColumn} TableColumn */
 

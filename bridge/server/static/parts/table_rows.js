@@ -1,5 +1,7 @@
 /** The rows of a table that are on the screen: a pool of nodes, which are filled again while one scrolls. */
 
+import { element, isShown, makeSlot } from "./table_slots.js";
+
 /**
  * What a cell shows. `tone` is a class of table.css, `glyph` a sign before the text, `after` a small text after it,
  * `hint` its tooltip.
@@ -24,12 +26,10 @@
  * @property {(place: number, column: TableColumn) => Cell | string} cell
  */
 
-/** @typedef {{ node: HTMLElement, place: number, cells: HTMLElement[], dot: HTMLElement, fold: HTMLElement, label: HTMLElement }} Slot */
+/** @typedef {import("./table_slots.js").Slot} Slot */
 
 /** The number of rows above and below the screen that exist already. */
 const SPARE = 6;
-
-export const MARK_WIDTH = 52;
 
 let tables = 0;
 
@@ -62,7 +62,7 @@ export class TableRows {
   }
 
   /**
-   * Show entries in columns. Every visible row is filled again.
+   * Show entries in columns. Every visible row that has changed is filled again.
    * @param {{ entries: Entries, columns: TableColumn[], pin: number, active: number, height: number, top: number }} next
    */
   set(next) {
@@ -85,7 +85,7 @@ export class TableRows {
     const inView = Math.ceil(scroller.clientHeight / height) + 1;
     const first = Math.max(0, Math.floor((scroller.scrollTop - this.top) / height) - SPARE);
     const last = Math.min(entries.count, first + inView + 2 * SPARE);
-    while (this.slots.length < inView + 2 * SPARE) this.slots.push(this.makeSlot());
+    while (this.slots.length < inView + 2 * SPARE) this.slots.push(makeSlot(this.columns, this.pin));
     const pool = this.slots.length;
     const used = new Set();
     for (let place = first; place < last; place++) {
@@ -111,57 +111,42 @@ export class TableRows {
     else if (above + height > scroller.scrollTop + room) scroller.scrollTop = above + height - room;
   }
 
-  /** @returns {Slot} */
-  makeSlot() {
-    const node = element("div", "table-row", { role: "row" });
-    const mark = element("div", "cell mark pinned", { role: "gridcell" });
-    mark.style.width = `${MARK_WIDTH}px`;
-    const dot = element("button", "eye-dot", { tabindex: "-1", type: "button", "data-act": "eye" });
-    const box = element("span", "box", { "data-act": "select" });
-    mark.append(dot, box);
-    node.append(mark);
-    let left = MARK_WIDTH;
-    const fold = element("button", "fold", { tabindex: "-1", type: "button", "data-act": "fold" });
-    let label = mark;
-    const cells = this.columns.map((column, index) => {
-      const cell = element("div", `cell ${column.kind}`, { role: "gridcell", "data-column": String(index) });
-      cell.style.width = `${column.width}px`;
-      cell.dataset.title = column.title;
-      if (index < this.pin) {
-        cell.classList.add("pinned");
-        cell.style.left = `${left}px`;
-      }
-      left += column.width;
-      if (column.kind === "name") {
-        const link = element("a", "run-name", { tabindex: "-1" });
-        label = link;
-        cell.append(fold, link);
-      }
-      node.append(cell);
-      return cell;
-    });
-    return { node, place: -1, cells, dot, fold, label };
-  }
-
   /**
+   * Show an entry in a row. Only nodes that change are touched, because many rows stay as they are while runs log.
    * @param {Slot} slot
    * @param {number} place
    */
   fill(slot, place) {
     const entries = /** @type {Entries} */ (this.entries);
-    const { node, dot, fold } = slot;
     slot.place = place;
-    const kind = entries.kind(place);
-    const selected = entries.selected(place);
-    const mark = entries.mark(place);
+    this.fillRow(slot, {
+      place, kind: entries.kind(place), selected: entries.selected(place), active: place === this.active, id: entries.id(place),
+      name: entries.name(place), mark: entries.mark(place), open: entries.open(place),
+    });
+    for (let index = 0; index < slot.cells.length; index++) {
+      const cell = entries.cell(place, this.columns[index]);
+      this.fillCell(slot, index, typeof cell === "string" ? { text: cell } : cell);
+    }
+    if (slot.node.parentNode !== this.body) this.body.append(slot.node);
+  }
+
+  /**
+   * @param {Slot} slot
+   * @param {{ place: number, kind: string, selected: boolean, active: boolean, id: string, name: string,
+   *   mark: ReturnType<Entries["mark"]>, open: boolean | null }} row
+   */
+  fillRow(slot, row) {
+    if (isShown(slot, -1, row)) return;
+    const { node, dot, fold } = slot;
+    const { place, selected, mark, open } = row;
     node.id = this.rowId(place);
-    node.className = `table-row ${kind}${selected ? " selected" : ""}${place === this.active ? " active" : ""}`;
+    node.className = `table-row ${row.kind}${selected ? " selected" : ""}${row.active ? " active" : ""}`;
     node.style.transform = `translateY(${place * this.height}px)`;
     node.setAttribute("aria-rowindex", String(place + 2));
     node.setAttribute("aria-selected", String(selected));
-    node.setAttribute("aria-label", entries.name(place));
+    node.setAttribute("aria-label", row.name);
     node.dataset.place = String(place);
-    node.dataset.id = entries.id(place);
+    node.dataset.id = row.id;
     dot.hidden = !mark;
     if (mark) {
       dot.style.setProperty("--run", mark.colour);
@@ -170,50 +155,46 @@ export class TableRows {
       dot.setAttribute("aria-pressed", String(mark.shown));
       dot.title = mark.shown ? "Hide in charts (v)" : "Show in charts (v)";
     }
-    const open = entries.open(place);
     fold.hidden = open === null;
     fold.textContent = open ? "▾" : "▸";
     fold.setAttribute("aria-label", open ? "Close" : "Open");
     // A row of a grid has no state of its own for this, so the button has it.
     fold.setAttribute("aria-expanded", String(open === true));
-    for (let index = 0; index < slot.cells.length; index++) {
-      const column = this.columns[index];
-      const cell = entries.cell(place, column);
-      const content = typeof cell === "string" ? { text: cell } : cell;
-      const target = slot.cells[index];
-      if (column.kind === "name") {
-        target.style.paddingLeft = `${(entries.tree ? 2 : 8) + 14 * Math.min(8, entries.depth(place)) + (entries.tree && open === null ? 14 : 0)}px`;
-        const link = /** @type {HTMLAnchorElement} */ (slot.label);
-        if (link.textContent !== content.text) link.textContent = content.text;
-        if (content.href) link.href = content.href;
-        else link.removeAttribute("href");
-      } else if (content.glyph) {
-        const glyph = element("span", `glyph ${content.glyphTone || ""}`, { "aria-hidden": "true" });
-        glyph.textContent = content.glyph;
-        target.replaceChildren(glyph, content.text);
-      } else if (content.after) {
-        const after = element("span", "after");
-        after.textContent = content.after;
-        target.replaceChildren(content.text, after);
-      } else if (target.textContent !== content.text || target.childElementCount) {
-        target.textContent = content.text;
-      }
-      target.title = content.hint || "";
-      const tone = content.tone || "";
-      if (target.dataset.tone !== tone) target.dataset.tone = tone;
-    }
-    if (node.parentNode !== this.body) this.body.append(node);
   }
-}
 
-/**
- * @param {string} name
- * @param {string} className
- * @param {Record<string, string>} [attributes]
- */
-function element(name, className, attributes = {}) {
-  const node = document.createElement(name);
-  node.className = className;
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  return node;
+  /**
+   * @param {Slot} slot
+   * @param {number} index
+   * @param {Cell} content
+   */
+  fillCell(slot, index, content) {
+    const { kind } = this.columns[index];
+    const indent = kind === "name" ? this.indent(slot.place) : 0;
+    if (isShown(slot, index, [indent, content])) return;
+    const target = slot.cells[index];
+    if (kind === "name") {
+      target.style.paddingLeft = `${indent}px`;
+      const link = /** @type {HTMLAnchorElement} */ (slot.label);
+      if (link.textContent !== content.text) link.textContent = content.text;
+      if (content.href) link.href = content.href;
+      else link.removeAttribute("href");
+    } else if (content.glyph) {
+      const glyph = element("span", `glyph ${content.glyphTone || ""}`, { "aria-hidden": "true" });
+      glyph.textContent = content.glyph;
+      target.replaceChildren(glyph, content.text);
+    } else if (content.after) {
+      const after = element("span", "after");
+      after.textContent = content.after;
+      target.replaceChildren(content.text, after);
+    } else target.textContent = content.text;
+    target.title = content.hint || "";
+    target.dataset.tone = content.tone || "";
+  }
+
+  /** Return where a name begins, in pixels. @param {number} place */
+  indent(place) {
+    const entries = /** @type {Entries} */ (this.entries);
+    const noSign = entries.tree && entries.open(place) === null;
+    return (entries.tree ? 2 : 8) + 14 * Math.min(8, entries.depth(place)) + (noSign ? 14 : 0);
+  }
 }
