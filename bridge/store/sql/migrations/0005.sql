@@ -192,6 +192,7 @@ ALTER TABLE run ADD COLUMN changed BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN created BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE run ADD COLUMN files BIGINT NOT NULL DEFAULT 0;    -- the last change of its files
 CREATE INDEX run_by_change ON run (experiment, changed);
+CREATE INDEX run_by_name ON run (display_name);
 
 -- The newest purged runs and experiments. The row of an experiment has an empty run id.
 CREATE TABLE removal (

@@ -60,6 +60,9 @@ NUMBERS = Index("series", "series_by_value", "indexed", "indexed IS NOT NULL")
 LABELS = Index("label", "label_by_value", "prefix", "prefix IS NOT NULL")
 TEXTS = Index("series", "series_by_text", "prefix", "prefix IS NOT NULL")
 
+INDEXED_COLUMNS = {"run_id": "id", "display_name": "display_name"}
+"""The attributes for which the table `run` has an index, with their columns."""
+
 Ranges = list[Sql]
 """Queries that each return the keys of runs in the column `run`. Together they find all runs that meet a clause."""
 
@@ -87,8 +90,8 @@ def ranges_of(clause: Comparison, names: Names) -> Ranges | None:
     if clause.entity == "metric":
         named, where = names.numbers(clause.key), _number_range(clause)
         return [] if where is None else _ranges(NUMBERS, named.ids, [where])
-    if clause.entity == "attribute" and clause.key == "run_id":
-        return _run_ids(clause)
+    if clause.entity == "attribute":
+        return _run_texts(clause)
     if clause.entity in ("param", "property"):
         entity = PARAM if clause.entity == "param" else PROPERTY
         return _labels(clause, names.labels(entity, clause.key).ids)
@@ -132,11 +135,17 @@ def _labels(clause: Comparison, ids: Sequence[int]) -> Ranges:
     return _ranges(LABELS, ids, _text_ranges(LABELS, clause))
 
 
-def _run_ids(clause: Comparison) -> Ranges | None:
-    if clause.comparator not in ("=", "IN"):
+def _run_texts(clause: Comparison) -> Ranges | None:
+    column = INDEXED_COLUMNS.get(clause.key)
+    if column is None:
         return None
-    ids = _operands(clause)
-    return [Sql(f"SELECT key AS run FROM run WHERE id IN ({', '.join('?' * len(ids))})", ids)]
+    if clause.comparator in ("=", "IN"):
+        texts = _operands(clause)
+        return [Sql(f"SELECT key AS run FROM run WHERE {column} IN ({', '.join('?' * len(texts))})", texts)]
+    if clause.comparator == "LIKE" and (prefix := _prefix(clause)):
+        where = _between(column, prefix)
+        return where and [Sql(f"SELECT key AS run FROM run WHERE {where.text}", where.values)]
+    return None
 
 
 def _has_start_times(clause: Comparison) -> bool:
@@ -198,11 +207,15 @@ def _prefix(clause: Comparison) -> str:
 
 
 def _prefix_range(index: Index, prefix: str) -> Sql:
-    low = prefix_of(prefix)
+    return _between(index.value, prefix_of(prefix)) or Sql("1 = 1")
+
+
+def _between(value: str, low: str) -> Sql | None:
+    """Return the condition that a value begins with a text, or None if all texts could meet it."""
     while low and low[-1] >= LAST:
         low = low[:-1]
     if not low:
-        return Sql("1 = 1")
+        return None
     following = chr(ord(low[-1]) + 1)
     high = low[:-1] + (AFTER_SURROGATES if following == SURROGATE else following)
-    return Sql(f"{index.value} >= ? AND {index.value} < ?", (low, high))
+    return Sql(f"{value} >= ? AND {value} < ?", (low, high))
