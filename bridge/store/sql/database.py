@@ -139,7 +139,7 @@ class Database:
 
     @block
     def alone(self) -> Generator[Connection, None, None]:
-        """Return a context manager that gives a connection without a transaction. No other process writes in the block."""
+        """Return a context manager with a connection without a transaction. No other process writes in the block."""
         start = time.monotonic()
         with border(self._file), self._turn, self._queue(start), gate.inside():
             yield self._connection()
