@@ -34,6 +34,21 @@ def complete_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -
     return _items([(word, f"{run.display_name}, {run.status}") for word, run in found])
 
 
+def complete_deleted_runs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the ids of deleted runs that begin with a text, and the names that begin with it."""
+    from bridge.cli.names import runs_that_begin_with
+
+    found = _read(ctx, lambda stores: runs_that_begin_with(stores, incomplete, MOST, "deleted"))
+    return _items([(word, run.display_name) for word, run in found])
+
+
+def complete_tags(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the keys of tags that begin with a text."""
+    from bridge.cli.names import tags_that_begin_with
+
+    return _items([(key, "") for key in _read(ctx, lambda stores: tags_that_begin_with(stores, incomplete, MOST))])
+
+
 def complete_metrics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the metrics of the chosen run, or of all runs, that begin with a text."""
     from bridge.cli.names import metrics_of

@@ -7,6 +7,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bridge.records.experiment import ExperimentRecord
     from bridge.records.run import RunRecord
+    from bridge.store.workspace_stores import WorkspaceStores
+
+
+def workspace_json(stores: WorkspaceStores) -> dict[str, Any]:
+    """Return a workspace as JSON."""
+    return {
+        "kind": "workspace",
+        "name": stores.name,
+        "path": stores.address,
+        "id": stores.id,
+        "creation_time": stores.creation_time,
+    }
 
 
 def experiment_json(record: ExperimentRecord, runs: int) -> dict[str, Any]:

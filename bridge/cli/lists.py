@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any
 
 from bridge.address import home_folder
-from bridge.cli.json_records import experiment_json, run_json
+from bridge.cli.json_records import experiment_json, run_json, workspace_json
 from bridge.cli.names import find_experiment, list_experiments
 from bridge.cli.output import is_terminal, notice, print_json, print_table
 from bridge.cli.run_rows import RUN_HEADERS, RUN_NUMBERS, run_row
@@ -73,8 +73,7 @@ def _workspaces() -> list[dict[str, Any]]:
     for database in sorted(home_folder().glob(f"*/{DATABASE}")):
         try:
             stores = open_store(database.parent)
-            record = {"kind": "workspace", "name": stores.name, "path": str(database.parent)}
-            found.append({**record, "id": stores.id, "creation_time": stores.creation_time})
+            found.append(workspace_json(stores))
             stores.close()
         except (BridgeError, OSError, sqlite3.Error) as error:
             notice(f"{database.parent} cannot be read: {error}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bridge.cli.texts import ID_LENGTH
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
     from bridge.records.run import RunRecord
     from bridge.store.workspace_stores import WorkspaceStores
 
-LATEST, RUNNING = "@latest", "@running"
+LATEST, RUNNING, CURRENT = "@latest", "@running", "@current"
 SHOWN = 5
 """The number of candidates that an error names."""
 
@@ -39,14 +41,15 @@ def find_experiment(stores: WorkspaceStores, name: str, view: View = "all") -> E
     return found
 
 
-def find_run(stores: WorkspaceStores, name: str, view: View = "all") -> RunRecord:
+def find_run(stores: WorkspaceStores, name: str, view: View = "all", latest: bool = True) -> RunRecord:
     """Return the run that a name means, with the latest values of its metrics.
 
     Args:
         stores: the workspace.
-        name: an id, the start of an id, a display name, `@latest` for the run that was started last, or `@running` for
-            the only run that is running.
+        name: an id, the start of an id, a display name, `@latest` for the run that was started last, `@running` for the
+            only run that is running, or `@current` for the run of the script that runs the command.
         view: whether active or deleted runs are meant.
+        latest: False omits the latest values if the name is an id, which is much quicker.
 
     Raises:
         NotFound: no run has this name.
@@ -54,8 +57,10 @@ def find_run(stores: WorkspaceStores, name: str, view: View = "all") -> RunRecor
     """
     if name in (LATEST, RUNNING):
         return _special(stores, name)
+    if name == CURRENT:
+        name = _current()
     if RUN_ID.fullmatch(name):
-        exact = stores.tracking.get_runs([name]).get(name)
+        exact = stores.tracking.get_runs([name], latest).get(name)
         if exact is not None:
             return exact
     clauses = [Comparison("attribute", "display_name", "=", name)]
@@ -70,16 +75,30 @@ def find_run(stores: WorkspaceStores, name: str, view: View = "all") -> RunRecor
     raise NotFound("run", name, "`runbridge list EXPERIMENT` shows the runs of an experiment")
 
 
-def runs_that_begin_with(stores: WorkspaceStores, text: str, most: int) -> list[tuple[str, RunRecord]]:
+def find_runs(stores: WorkspaceStores, names: Sequence[str], view: View = "all") -> list[RunRecord]:
+    """Return the runs that names mean, each once; see `find_run`."""
+    found = [find_run(stores, name, view) for name in names]
+    return list({run.id: run for run in found}.values())
+
+
+def runs_that_begin_with(
+    stores: WorkspaceStores, text: str, most: int, view: View = "active"
+) -> list[tuple[str, RunRecord]]:
     """Return runs whose id or name begins with a text, newest first, each with its shortened id or its name."""
     ids, names = (
         Comparison("attribute", "run_id", "LIKE", f"{text}%"),
         Comparison("attribute", "display_name", "LIKE", f"{text}%"),
     )
-    found = [(run.id[: max(ID_LENGTH, len(text))], run) for run in _search(stores, ids, "active", most)]
+    found = [(run.id[: max(ID_LENGTH, len(text))], run) for run in _search(stores, ids, view, most)]
     if text:
-        found += [(run.display_name, run) for run in _search(stores, names, "active", most)]
+        found += [(run.display_name, run) for run in _search(stores, names, view, most)]
     return [(word, run) for word, run in found if word.startswith(text)][:most]
+
+
+def tags_that_begin_with(stores: WorkspaceStores, text: str, most: int) -> list[str]:
+    """Return the keys of the tags of all runs that begin with a text, without those of MLflow."""
+    keys = stores.tracking.views.list_keys(experiment_ids(stores), "tag", text, limit=10 * most).items
+    return [key for key in dict.fromkeys(found.key for found in keys) if not key.startswith("mlflow.")][:most]
 
 
 def metrics_of(stores: WorkspaceStores, run: str | None) -> list[str]:
@@ -93,6 +112,14 @@ def metrics_of(stores: WorkspaceStores, run: str | None) -> list[str]:
 def experiment_ids(stores: WorkspaceStores, view: View = "all") -> tuple[str, ...]:
     """Return the ids of all experiments."""
     return tuple(experiment.id for experiment in list_experiments(stores, view))
+
+
+def _current() -> str:
+    """Return the id of the run that the launcher of a script has stored in the environment."""
+    id = os.environ.get("BRIDGE_RUN_ID")
+    if not id:
+        raise NotFound("run", CURRENT, "only the script of a run that was submitted has one")
+    return id
 
 
 def _special(stores: WorkspaceStores, name: str) -> RunRecord:

@@ -10,14 +10,15 @@ import click
 
 SECTIONS = {
     "See runs": ("list", "show", "ui"),
-    "Workspaces": ("version", "completion"),
+    "Start and change runs": ("log", "tag", "rename", "note", "delete", "restore"),
+    "Workspaces": ("init", "version", "completion"),
 }
 """The subcommands in the order of the help. `bridge.cli.commands` has a module for each, with its object `command`."""
 
 HELP_NAMES = {"help_option_names": ["--help", "-h"]}
 
 ARGUMENTS = {
-    "RUN": "A run: its id or the start of its id, its name if no other run has it, @latest or @running.",
+    "RUN": "A run: its id or the start of its id, its name if no other run has it, @latest, @running or @current.",
     "EXPERIMENT": "The name or the id of an experiment.",
     "WORKSPACE": "The folder of a workspace, or its name in $BRIDGE_HOME.",
 }

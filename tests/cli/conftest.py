@@ -9,11 +9,15 @@ import pytest
 from command_workspace import DIGITS
 
 from bridge import Experiment, Workspace
+from bridge.records.times import now_ms
 
 
 @pytest.fixture
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
-    """A workspace in the working folder: the experiment `digits` with three runs, of which one is running."""
+    """A workspace in the working folder: the experiment `digits` with three runs, of which one is running.
+
+    A fourth run was deleted.
+    """
     with Workspace.create("trials", path=tmp_path / "trials") as workspace:
         monkeypatch.chdir(workspace.path)
         experiment = Experiment(workspace, DIGITS)
@@ -26,6 +30,10 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Works
             run.log("Category", "Red")
             run.upload_file("outputs/model.bin", __file__)
             run.complete() if number == 0 else run.fail("The disk is full.", "DiskFull")
+        deleted = experiment.start_logging(display_name="old-yak", snapshot_directory=None)
+        deleted.upload_file("outputs/old.bin", __file__)
+        deleted.complete()
+        workspace.stores.tracking.delete_runs([deleted.id], now_ms())
         running = experiment.start_logging(display_name="quick-elk", snapshot_directory=None)
         running.log("loss", 0.5)
         running.flush()

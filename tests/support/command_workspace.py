@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bridge import Experiment, Run, Workspace
+from bridge.records.search import RunQuery
 
 DIGITS = "digits"
 
@@ -10,3 +11,10 @@ DIGITS = "digits"
 def run_named(workspace: Workspace, name: str) -> Run:
     """Return the run with a display name."""
     return next(run for run in Experiment(workspace, DIGITS).get_runs() if run.display_name == name)
+
+
+def is_deleted(workspace: Workspace, name: str) -> bool:
+    """Return whether the run with a name is deleted. It must exist."""
+    experiment = Experiment(workspace, DIGITS)
+    runs = workspace.stores.tracking.search_runs(RunQuery((experiment.id,), view="all")).items
+    return next(run.lifecycle_stage for run in runs if run.display_name == name) == "deleted"
