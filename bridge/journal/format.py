@@ -344,12 +344,11 @@ def encode_definition(seed: int, series: int, definition: Definition) -> bytes:
 
 def decode_definition(rest: bytes) -> Definition:
     """Return the series that a definition describes, given the bytes after the head of the record."""
-    kind, is_text, *lengths = DEFINITION.unpack_from(rest)
-    at, texts = DEFINITION.size, []
-    for length in lengths:
-        texts.append(rest[at : at + length].decode())
-        at += length
-    run_id, key, column = texts
+    kind, is_text, run_length, key_length, column_length = DEFINITION.unpack_from(rest)
+    key_at = DEFINITION.size + run_length
+    column_at = key_at + key_length
+    run_id, key = rest[DEFINITION.size : key_at].decode(), rest[key_at:column_at].decode()
+    column = rest[column_at : column_at + column_length].decode()
     return Definition(run_id, key, column, kind, "text" if is_text else "number")
 
 

@@ -317,6 +317,9 @@ def _count_numbers(view: memoryview, at: int) -> int:
     most = (len(view) - at) // NUMBER_SIZE
     if most == 0 or view[at + 8] != TYPE_NUMBER:
         return 0
+    if most == 1 or view[at + NUMBER_SIZE + 8] != TYPE_NUMBER:
+        # A new series has a definition and then often one point. numpy would take several times as long for it.
+        return int(HEAD.unpack_from(view, at + 4)[0] == NUMBER_SIZE)
     window = min(most, FIRST_WINDOW)
     while True:
         rows = numpy.frombuffer(view, dtype=row_type(), count=window, offset=at)
