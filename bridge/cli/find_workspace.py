@@ -26,7 +26,12 @@ def opened(given: str | None) -> Iterator[WorkspaceStores]:
 
 
 def find_workspace(given: str | None) -> WorkspaceStores:
-    """Open the workspace that a command means.
+    """Open the workspace that a command means; see `find_folder`."""
+    return open_store(find_folder(given))
+
+
+def find_folder(given: str | None) -> Path:
+    """Return the folder of the workspace that a command means, without opening the workspace.
 
     Args:
         given: the folder, the URI, or the name in `$BRIDGE_HOME`. None means the workspace that `BRIDGE_WORKSPACE`
@@ -38,13 +43,13 @@ def find_workspace(given: str | None) -> WorkspaceStores:
     """
     address = given or os.environ.get("BRIDGE_WORKSPACE") or None
     if address is not None:
-        return open_store(_folder_of(address))
+        return _folder_of(address)
     config = find_project_config()
     if config is not None:
         content = read_config(config)
-        return open_store(_folder_of(content.address) if content.address else home_folder() / str(content.name))
+        return _folder_of(content.address) if content.address else home_folder() / str(content.name)
     if Path(DATABASE).is_file():
-        return open_store(Path.cwd())
+        return Path.cwd()
     raise NotFound(
         "workspace", os.getcwd(), "name its folder with --workspace, or create a workspace with `runbridge init`"
     )
