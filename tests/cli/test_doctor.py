@@ -56,7 +56,12 @@ def test_json_has_one_object_for_each_fault(work: Path) -> None:
     done = in_pipe("doctor", "--repair", "--json", "--workspace", work)
     repaired, left = map(json.loads, done.stdout.splitlines())
     assert (repaired["kind"], repaired["code"], repaired["repaired"]) == ("finding", "series.facts", True)
-    assert (left["code"], left["repaired"], left["repairable"], left["copies"]) == ("artifact.missing", False, False, None)
+    assert (left["code"], left["repaired"], left["repairable"], left["copies"]) == (
+        "artifact.missing",
+        False,
+        False,
+        None,
+    )
     assert Path(repaired["copies"], "rows.db").is_file()
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -79,17 +81,22 @@ def wait_for_journals(work: Path) -> None:
         time.sleep(0.1)
 
 
-def pause(work: Path) -> None:
-    """Let all writers wait, until nothing is written any more."""
+@contextmanager
+def stopped(work: Path, writers: list[subprocess.Popen[str]]) -> Iterator[None]:
+    """Stop all writers during the block. They stop where they hold no lock of artifacts, for which a check waits."""
     (work.parent / "pause").touch()
     end = time.monotonic() + 120
     while not all((work.parent / f"paused{number}").exists() for number in range(WRITERS)):
         assert time.monotonic() < end
         time.sleep(0.1)
-    before: dict[str, bytes] = {}
-    while (now := files_of(work)) != before:  # the background threads still fold and seal
-        before = now
-        time.sleep(2.5)
+    for process in writers:
+        process.send_signal(signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for process in writers:
+            process.send_signal(signal.SIGCONT)
+        (work.parent / "pause").unlink()
 
 
 def test_a_check_beside_eight_writers_finds_nothing_and_changes_nothing(
@@ -98,11 +105,10 @@ def test_a_check_beside_eight_writers_finds_nothing_and_changes_nothing(
     wait_for_journals(work)
     for _ in range(4 * SCALE):
         assert examine(work) == []
-    pause(work)
-    before = files_of(work)
-    assert examine(work) == []
-    assert files_of(work) == before
-    (work.parent / "pause").unlink()
+    with stopped(work, writers):
+        before = files_of(work)
+        assert examine(work) == []
+        assert files_of(work) == before
     for _ in range(3 * SCALE):
         assert examine(work) == []
     (work.parent / "stop").touch()

@@ -15,6 +15,8 @@ from bridge.maintenance.repair import repair
 from bridge.store.sql.chunks import BLOCK
 from bridge.store.sql.migrate import SCHEMA, migrate_to
 
+OLDER = 4
+"""A version whose upgrade replaces tables and adds columns."""
 TWO = struct.pack("<qq", 0, 1)
 RUN = {"key": 1, "id": "r", "experiment": 0, "number": 1, "display_name": "r", "status": "Completed", "stage": "active"}
 OLD_ROWS: list[tuple[str, dict[str, object]]] = [
@@ -59,7 +61,7 @@ def older(path: Path, version: int) -> None:
 
 
 def test_an_older_schema_is_upgraded(tmp_path: Path) -> None:
-    older(tmp_path / "old", SCHEMA - 1)
+    older(tmp_path / "old", OLDER)
     assert [finding.code for finding in examine(tmp_path / "old")] == ["schema.older"]
     result = repair(tmp_path / "old")
     assert result.left == [] and [finding.code for finding in result.repaired] == ["schema.older"]
@@ -82,14 +84,14 @@ HALVES = {
 @pytest.mark.parametrize("name", HALVES)
 def test_half_a_migration_is_undone_and_repeated(tmp_path: Path, name: str) -> None:
     path = tmp_path / "old"
-    older(path, SCHEMA - 1)
+    older(path, OLDER)
     for statement in HALVES[name]:
         with closing(sqlite3.connect(path / "workspace.db", isolation_level=None)) as c:
             c.execute(statement)
     assert [finding.code for finding in examine(path)] == ["schema.half"]
     result = repair(path)
     assert result.left == [] and result.copies is not None
-    assert ask(result.copies, "PRAGMA user_version") == SCHEMA - 1
+    assert ask(result.copies, "PRAGMA user_version") == OLDER
     assert ask(path, "PRAGMA user_version") == SCHEMA
     (points,) = points_of(path, ("r",)).values()
     assert len(points[1]) == 16
@@ -97,7 +99,7 @@ def test_half_a_migration_is_undone_and_repeated(tmp_path: Path, name: str) -> N
 
 def test_half_a_migration_with_lost_tables_is_left(tmp_path: Path) -> None:
     path = tmp_path / "old"
-    older(path, SCHEMA - 1)
+    older(path, OLDER)
     change(path, "DROP TABLE param")
     assert [finding.code for finding in repair(path).left] == ["schema.differs"]
 
