@@ -24,7 +24,7 @@ const MODULES = /** @type {Record<string, () => Promise<{ default: (props: PageP
   notes: () => import("./pages/notes.js"),
 });
 
-const PRELOAD_MS = 3000;
+const PRELOAD_MS = 8000;
 
 const sheet = signal(/** @type {"" | "keys" | "palette"} */ (""));
 const loaded = signal(/** @type {{ key: string, content: any } | null} */ (null));
@@ -123,5 +123,5 @@ effect(() => {
   load(route.value);
 });
 render(html`<${App} />`, document.getElementById("app") ?? document.body);
-// Once the page is there, so that the first press of Ctrl K or ? does not wait.
-setTimeout(() => Promise.all([loadPalette(), loadKeySheet()]).catch(console.info), PRELOAD_MS);
+// When the page is there, so that the first press of Ctrl K or ? does not wait.
+setTimeout(() => requestIdleCallback(() => Promise.all([loadPalette(), loadKeySheet()]).catch(console.info)), PRELOAD_MS);

@@ -44,7 +44,10 @@ function Experiment({ route, state, shell }) {
 
   useEffect(() => {
     let open = true;
-    model.load().then(() => open && model.cursor && live.open());
+    model.load().then(() => {
+      series.settle();
+      if (open && model.cursor) live.open();
+    });
     return () => {
       open = false;
       live.close();

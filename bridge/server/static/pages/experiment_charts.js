@@ -50,7 +50,7 @@ export function Charts({ model, series, shell, actions, layout, narrow }) {
     names.splice(at - 1, 2, names[at], names[at - 1]);
     actions.layout({ ...layout, order: names });
   };
-  return html`<${GridOfCharts} sections=${sections} packed=${packed} height=${body + FRAME} isBig=${isBig}
+  return html`<${GridOfCharts} sections=${sections} packed=${packed} height=${body + FRAME} isBig=${isBig} rest=${series.drawn.value}
     chart=${(/** @type {any} */ spec) => html`<${ExperimentChart} spec=${spec} context=${context} height=${body} />`}
     onVisible=${(/** @type {string} */ key, /** @type {boolean} */ visible) => series.setVisible(key, visible)}
     onSeen=${(/** @type {string} */ key, /** @type {boolean} */ seen) => series.setSeen(key, seen)}

@@ -49,7 +49,8 @@ export class Runs {
     const created = [];
     let changed = false;
     for (let at = 0; at < rows.length; at++) {
-      let row = this.rowById.get(ids[at]);
+      // Most answers have all runs, in the same order.
+      let row = this.ids[at] === ids[at] ? at : this.rowById.get(ids[at]);
       if (row === undefined) {
         row = this.ids.length;
         this.ids.push(ids[at]);

@@ -37,7 +37,7 @@ import { extend } from "./experiment_tails.js";
 
 const [KEYS_AT_FIRST, KEYS_AT_ONCE] = [2, 8]; // the first answer is small, so that the first charts are there soon
 const REQUESTS_AT_ONCE = 2;
-const LATEST_MS = 3000;
+const LATEST_MS = 2000;
 const IDLE_MS = 1000;
 const MOST_KEPT = 400;
 /** The greatest number of runs in the lines of groups, of each group about the same number. */
@@ -60,7 +60,11 @@ export class ChartSeries {
     this.drawn = signal(false);
     this.first = true;
     this.drawn.subscribe((drawn) => drawn && this.plan(0));
-    setTimeout(() => (this.drawn.value = true), LATEST_MS);
+  }
+
+  /** Let the rest of the page be loaded although no chart is drawn, unless the lines of one are under way. */
+  settle() {
+    setTimeout(() => this.running || (this.drawn.value = true), LATEST_MS);
   }
 
   /** Return the lines of a chart, as a signal. @param {string} key */
@@ -184,11 +188,11 @@ export class ChartSeries {
         store.have.set(sampled.run, toLine(sampled, look));
       }
       for (const key of keys) if (this.store(key).view === id) this.publish(key, true);
-      // The charts are drawn before the browser is idle.
-      requestIdleCallback(() => (this.drawn.value = true), { timeout: IDLE_MS });
     } catch (error) {
       for (const key of keys) this.store(key).shown.value = { ...this.store(key).shown.peek(), error, loaded: true };
     }
+    // The charts are drawn before the browser is idle.
+    requestIdleCallback(() => (this.drawn.value = true), { timeout: IDLE_MS });
     this.running--;
     this.ask();
   }

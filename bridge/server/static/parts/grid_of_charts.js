@@ -19,11 +19,12 @@ const AT_ONCE = 60;
  * @param {(chart: any) => any} props.chart the content of a chart
  * @param {(key: string, visible: boolean) => void} props.onVisible a chart comes near the screen, or leaves
  * @param {(key: string, seen: boolean) => void} props.onSeen a chart comes onto the screen, or leaves
+ * @param {boolean} [props.rest] whether charts near the screen are drawn, too
  * @param {(name: string) => void} props.onToggle
  * @param {(name: string) => void} [props.onUp] a section moves up
  * @param {any} [props.empty]
  */
-export function GridOfCharts({ sections, packed, height, isBig, chart, onVisible, onSeen, onToggle, onUp, empty }) {
+export function GridOfCharts({ sections, packed, height, isBig, chart, onVisible, onSeen, onToggle, onUp, empty, rest = true }) {
   const scroller = useRef(/** @type {HTMLElement | null} */ (null));
   const watch = useRef(/** @type {Watch | null} */ (null));
   const [ready, setReady] = useState(false);
@@ -32,6 +33,9 @@ export function GridOfCharts({ sections, packed, height, isBig, chart, onVisible
     setReady(true);
     return () => watch.current?.close();
   }, []);
+  useEffect(() => {
+    if (rest) watch.current?.widen();
+  }, [rest]);
   return html`<div class="chart-scroll" ref=${scroller} role="region" aria-label="Charts" tabindex="-1">
     ${sections.length ? null : empty}
     <div class="chart-sections">${ready && sections.map(
@@ -89,21 +93,36 @@ function Lazy({ id, big, height, watch, onVisible, onSeen, content }) {
   return html`<div class=${`chart-slot${big ? " big" : ""}`} ref=${node} style=${{ minHeight: `${height}px` }}>${near ? content() : null}</div>`;
 }
 
-/** Tells charts when they come near the part of a scroller that is on the screen. */
+/** Tells charts when they come near the part of a scroller that is on the screen: at first, only when they are on it. */
 class Watch {
   /** @param {HTMLElement} scroller */
   constructor(scroller) {
     /** @type {Map<Element, [near: (is: boolean) => void, seen: (is: boolean) => void]>} */
     this.calls = new Map();
     // On a narrow screen an outer element scrolls, so the window is the root.
-    const root = getComputedStyle(scroller).overflowY === "visible" ? null : scroller;
-    this.observers = [NEAR, "0px"].map((margin, which) => {
-      /** @param {IntersectionObserverEntry[]} entries */
-      const tell = (entries) => {
-        for (const entry of entries) this.calls.get(entry.target)?.[which](entry.isIntersecting);
-      };
-      return new IntersectionObserver(tell, { root, rootMargin: `${margin} 0px` });
-    });
+    this.root = getComputedStyle(scroller).overflowY === "visible" ? null : scroller;
+    this.wide = false;
+    this.observers = [this.observer("0px", (node, is) => {
+      const [near, seen] = this.calls.get(node) ?? [];
+      if (!this.wide) near?.(is);
+      seen?.(is);
+    })];
+  }
+
+  /** @param {string} margin @param {(node: Element, is: boolean) => void} tell */
+  observer(margin, tell) {
+    /** @param {IntersectionObserverEntry[]} entries */
+    const call = (entries) => entries.forEach((entry) => tell(entry.target, entry.isIntersecting));
+    return new IntersectionObserver(call, { root: this.root, rootMargin: `${margin} 0px` });
+  }
+
+  /** Tell it also to charts near the screen. */
+  widen() {
+    if (this.wide) return;
+    this.wide = true;
+    const observer = this.observer(NEAR, (node, is) => this.calls.get(node)?.[0](is));
+    this.observers.push(observer);
+    for (const node of this.calls.keys()) observer.observe(node);
   }
 
   /**

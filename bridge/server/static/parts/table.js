@@ -45,7 +45,7 @@ export function Table(props) {
   useLayoutEffect(() => {
     rows.current = new TableRows(scroller.current, body.current);
     const draw = () => {
-      rows.current?.draw();
+      rows.current?.look();
       current.current.onTop?.(scroller.current.scrollTop < 4);
     };
     scroller.current.addEventListener("scroll", draw, { passive: true });
@@ -57,7 +57,7 @@ export function Table(props) {
   useLayoutEffect(() => {
     const table = /** @type {TableRows} */ (rows.current);
     if (props.arrangement === before.current.arrangement) keepPlace(table, entries, height);
-    else if (before.current.arrangement !== null) scroller.current.scrollTop = 0;
+    else if (before.current.arrangement !== null) scroller.current.scrollTop = table.scrolled = 0;
     before.current.arrangement = props.arrangement;
     table.set({ entries, columns, pin, active, height, top: cards ? 0 : 32 });
     // Rows that come in above the cursor move it to another place, but the user did not.
@@ -168,13 +168,14 @@ function keyed(event, props, scroller, height) {
  */
 function keepPlace(table, entries, height) {
   const { scroller, entries: earlier } = table;
-  if (!earlier || earlier === entries || scroller.scrollTop < height || table.height !== height) return;
+  if (!earlier || earlier === entries || table.scrolled < height || table.height !== height) return;
   const place = Math.floor(scroller.scrollTop / height);
   if (place >= earlier.count) return;
   const next = entries.find(earlier.id(place));
   if (next < 0 || next === place) return;
   table.body.style.height = `${entries.count * height}px`;
   scroller.scrollTop += (next - place) * height;
+  table.scrolled = scroller.scrollTop;
 }
 
 /**

@@ -45,6 +45,8 @@ export class TableRows {
     this.prefix = `table${++tables}-`;
     this.height = 28;
     this.top = 0;
+    // As they were when the browser last reported them: to read them after a change would lay the page out at once.
+    this.scrolled = this.room = 0;
     /** @type {Slot[]} */
     this.slots = [];
     /** @type {TableColumn[]} */
@@ -78,12 +80,21 @@ export class TableRows {
     this.draw();
   }
 
+  /** Read the part of the table that is on the screen, and fill its rows. */
+  look() {
+    this.scrolled = this.scroller.scrollTop;
+    this.room = this.scroller.clientHeight;
+    this.draw();
+  }
+
   /** Fill the rows that have come onto the screen. */
   draw() {
-    const { entries, scroller, height } = this;
+    const { entries, height } = this;
     if (!entries) return;
-    const inView = Math.ceil(scroller.clientHeight / height) + 1;
-    const first = Math.max(0, Math.floor((scroller.scrollTop - this.top) / height) - SPARE);
+    const inView = Math.ceil(this.room / height) + 1;
+    // The browser moves a table that has become shorter only when it lays the page out.
+    const most = Math.max(0, entries.count * height + this.top - this.room);
+    const first = Math.max(0, Math.floor((Math.min(this.scrolled, most) - this.top) / height) - SPARE);
     const last = Math.min(entries.count, first + inView + 2 * SPARE);
     while (this.slots.length < inView + 2 * SPARE) this.slots.push(makeSlot(this.columns, this.pin));
     const pool = this.slots.length;
