@@ -49,7 +49,7 @@ def expected(one: SampledSeries) -> dict[str, Any]:
     buckets = one.buckets
     columns: Mapping[str, Any] = {"x": one.x, "values": one.values}
     if buckets is not None:
-        names = ("count", "minimum", "maximum", "mean", "last", "deviation")
+        names = ("count", "minimum", "maximum", "mean", "deviation")
         columns = {name: getattr(buckets, name) for name in names}
     facts = one.facts
     return {
@@ -66,7 +66,7 @@ def found_in(frame: tuple[dict[str, Any], Mapping[str, Any]]) -> list[dict[str, 
     series = []
     for i, (run, key) in enumerate(zip(columns["run"], columns["key"], strict=True)):
         at, n, exact = int(columns["at"][i]), int(columns["n"][i]), bool(columns["exact"][i])
-        names = ("x", "values") if exact else ("count", "minimum", "maximum", "mean", "last", "deviation")
+        names = ("x", "values") if exact else ("count", "minimum", "maximum", "mean", "deviation")
         start, size = head["edges"][key]
         series.append(
             {
@@ -100,9 +100,8 @@ def test_groups_are_those_of_the_views(stores: WorkspaceStores, api: Api, runs: 
     groups = {"a": "both", "b": "both", "c": "other"}
     wanted = stores.tracking.views.sample_series(runs, KEYS, 4, groups=groups)
     found = api.post("/series", {"runs": runs, "keys": KEYS, "buckets": 4, "groups": groups}).frame
-    shown = [{**one, "last": None} if "last" in one else one for one in found_in(found)]
-    assert [{**one, "last": None} for one in shown] == [{**expected(one), "last": None} for one in wanted]
-    assert "last" not in found[1] and len(found[1]["deviation"]) == len(found[1]["count"])
+    assert found_in(found) == [expected(one) for one in wanted]
+    assert len(found[1]["deviation"]) == len(found[1]["count"])
 
 
 def test_no_series_is_an_empty_frame(api: Api) -> None:
@@ -220,7 +219,7 @@ def test_the_page_reads_series_and_tables(api: Api, runs: list[str], tmp_path: P
         assert (one["run"], one["key"], one["exact"], int(one["position"])) == (
             wanted["run"], wanted["key"], wanted["exact"], wanted["position"],
         )  # fmt: skip
-        for name in ("edges", "x", "values", "count", "minimum", "maximum", "mean", "last"):
+        for name in ("edges", "x", "values", "count", "minimum", "maximum", "mean"):
             assert repr(plain(one[name])) == repr(plain(wanted.get(name))), name
         facts = [one[name] for name in ("points", "nans", "infinities", "first", "latest", "min", "max")]
         assert repr(plain(facts)) == repr(plain(wanted["facts"]))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST_RUNS, MOST_KEYS, MOST_BUCKETS, MOST_SERIES = 1_000, 500, 5_000, 20_000
 FACTS = ("points", "nans", "infinities", "first", "last", "minimum", "maximum")
-BUCKETS = ("minimum", "maximum", "mean", "last", "deviation")
+BUCKETS = ("minimum", "maximum", "mean", "deviation")
 
 
 def post_series(ask: Ask) -> Response:
@@ -31,7 +31,7 @@ def post_series(ask: Ask) -> Response:
     series, and `#points`, `#nans`, `#infinities`, `#first`, `#last`, `#minimum` and `#maximum` its exact facts.
     `#position` is that of its last stored point, for `/tail`, and -1 for a group.
     `at` and `n` are the offset and the number of its values. If `exact` is 1, they are in the columns `x` and `values`,
-    otherwise in `count`, `minimum`, `maximum`, `mean` and `last` (in groups `deviation`). `edges` has the bounds of the
+    otherwise in `count`, `minimum`, `maximum` and `mean` (in groups also `deviation`). `edges` has the bounds of the
     buckets of all keys; `edges` in the head is a pair (at, n) for each key, or null for a key without points.
     """
     asked = ask.json()

@@ -15,7 +15,6 @@
  * @property {Float64Array | null} minimum NaN where a bucket is empty, as in the next three
  * @property {Float64Array | null} maximum
  * @property {Float64Array | null} mean
- * @property {Float64Array | null} last null in a group
  * @property {Float64Array | null} deviation only in a group
  * @property {number} points all facts are exact, of the whole range
  * @property {number} first
@@ -56,7 +55,6 @@ export function seriesOf({ head, columns }) {
       minimum: part("minimum", !exact),
       maximum: part("maximum", !exact),
       mean: part("mean", !exact),
-      last: part("last", !exact),
       deviation: part("deviation", !exact),
       points: of["#points"][i],
       first: of["#first"][i],
