@@ -16,14 +16,11 @@ from bridge.server import vendor
 
 ROOT = Path(__file__).resolve().parents[2]
 TYPESCRIPT = "5.9.3"
-WITHOUT_TYPES = ("@highlightjs/cdn-assets",)
-"""Packages that contain no types for the files that the page imports."""
-
 
 def wanted() -> dict[str, str]:
     """Return the packages that the check needs, with their versions: TypeScript and the packages of `vendor.toml`."""
     listed = {package["name"]: package["version"] for package in vendor.packages()}
-    return {"typescript": TYPESCRIPT, **{name: listed[name] for name in listed if name not in WITHOUT_TYPES}}
+    return {"typescript": TYPESCRIPT, **listed}
 
 
 def installed(name: str) -> str | None:

@@ -23,8 +23,8 @@ MAY_IMPORT = {"lib": {"lib"}, "data": {"data", "lib"}, "parts": {"parts", "lib"}
 """The folders whose modules a module may import. Pages, and the modules beside the folders, may import all."""
 
 MOST_LINES = 250
-MARKUP = {"parts/markdown.js", "parts/source.js"}
-"""The modules that may turn text into markup. They do so with the output of DOMPurify and of highlight.js only."""
+MARKUP = {"parts/markdown.js"}
+"""The module that may turn text into markup. It does so with the output of DOMPurify only."""
 
 COMMENT = re.compile(r"/\*.*?\*/|(?<![:\"'`\\])//[^\n]*", re.DOTALL)
 IMPORT = re.compile(
@@ -33,8 +33,6 @@ IMPORT = re.compile(
 )
 NAMES = re.compile(r"""\b(?:import|export)\s*(?:\{([^}]*)\}|\*\s*as\s+(\w+))\s*from\s*["']([^"'\n]+)["']""")
 EXPORT = re.compile(r"^export (?:async )?(?:function\*?|const|let|class) (\w+)", re.MULTILINE)
-OTHERS_CLASSES = ("hljs-",)
-"""The beginnings of classes that highlight.js gives to elements."""
 COLOUR = re.compile(
     r"#(?:[0-9a-f]{8}|[0-9a-f]{6}|[0-9a-f]{3,4})\b(?![-\w])|\b(?:rgb|hsl|lab|lch|oklch|hwb)a?\(", re.IGNORECASE
 )
@@ -122,7 +120,7 @@ def test_every_export_is_used_by_another_module_or_tested() -> None:
 def test_every_class_of_a_style_sheet_is_given_to_an_element() -> None:
     code = "".join(file.read_text(encoding="utf-8") for file in [*SCRIPTS, *WIDGET_SCRIPTS, SERVED])
     words = set(re.findall(r"[\w-]+", code))
-    starts = (*OTHERS_CLASSES, *set(re.findall(r"([a-z][\w-]*-)\$\{", code)))
+    starts = tuple(set(re.findall(r"([a-z][\w-]*-)\$\{", code)))
     wrong = [
         f"{file.name}: {name}"
         for file in [*STYLES, *sorted(WIDGET.glob("*.css"))]
@@ -157,7 +155,7 @@ def test_lines_end_without_spaces() -> None:
     ] == []
 
 
-def test_text_becomes_markup_in_two_modules_only() -> None:
+def test_text_becomes_markup_in_one_module_only() -> None:
     markup = re.compile(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|DOMParser|\beval\(|new Function")
     assert {name_of(file) for file in SCRIPTS if markup.search(code_of(file))} <= MARKUP
 

@@ -71,7 +71,7 @@ def test_each_page_loads_all_files_that_it_imports() -> None:
     for path, file in files.files.items():
         if path.startswith("bundle/"):
             later = re.findall(r"""\bimport\(["'](?:\./)?([\w/]+)(?:\.js)?["']\)""", file.content.decode())
-            assert {f"bundle/{name}.js" for name in later if name != "highlight"} <= set(files.files), path
+            assert {f"bundle/{name}.js" for name in later} <= set(files.files), path
 
 
 def test_the_command_needs_only_the_standard_library(tmp_path: Path) -> None:

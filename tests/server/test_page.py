@@ -42,7 +42,7 @@ def test_the_only_inline_element_is_the_import_map(owner: Asking) -> None:
 def test_the_import_map_leads_to_files(owner: Asking) -> None:
     (script,) = re.findall(r'<script type="importmap">(.*?)</script>', document(owner))
     imports = json.loads(script)["imports"]
-    assert {"highlight", "highlight/python"} <= set(imports)
+    assert {"preact", "marked"} <= set(imports)
     for address in imports.values():
         assert owner.ask("GET", address, owner.cookie, *FROM_PAGE).headers["content-type"].startswith("text/javascript")
 
@@ -56,7 +56,7 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> StaticFiles:
 
 def test_without_a_bundle_all_names_of_imports_lead_to_files(modules: StaticFiles) -> None:
     wanted = {"preact", "preact/hooks", "@preact/signals", "@preact/signals-core", "htm", "htm/preact", "marked"}
-    assert wanted | {"dompurify", "ansi_up", "highlight"} <= set(modules.imports)
+    assert wanted | {"dompurify"} == set(modules.imports)
     assert set(modules.imports.values()) <= set(modules.files)
     assert not [path for path in modules.files if path.startswith("bundle/")]
 
@@ -114,7 +114,7 @@ export default function k() { return "not" }
 
 def test_files_are_kept_forever_and_the_document_is_not(owner: Asking) -> None:
     (static,) = set(re.findall(r'data-static="([^"]+)"', document(owner)))
-    for path in (StaticFiles().scripts("home")[0], "styles.css", "vendor/highlight.js", "icon.svg"):
+    for path in (StaticFiles().scripts("home")[0], "styles.css", "vendor/marked.js", "icon.svg"):
         answer = owner.ask("GET", f"{static}/{path}", owner.cookie, *FROM_PAGE, ("Accept-Encoding", "gzip, br"))
         assert answer.headers["cache-control"] == "private, max-age=31536000, immutable"
         assert (answer.headers["content-encoding"], answer.headers["vary"]) == ("gzip", "Accept-Encoding")

@@ -12,8 +12,6 @@ import { rollup } from "rollup";
 import { parseAst } from "rollup/parseAst";
 
 const [STATIC, OUT] = process.argv.slice(2);
-/** Grammars of languages are imported by a computed name, so the browser must find them by the import map. */
-const EXTERNAL = /^highlight/;
 const PAGES = ["home", "run", "compare", "notes"];
 
 const input = [];
@@ -25,7 +23,7 @@ const at = (name) => path.join(STATIC, name);
 /** Packages of other projects are found where the import map has them. */
 const packages = {
   name: "packages",
-  resolveId: (name) => (names[name] && !EXTERNAL.test(name) ? at(names[name]) : null),
+  resolveId: (name) => (names[name] ? at(names[name]) : null),
 };
 
 /** htm drops white space at the ends of lines. Without it, templates are shorter and mean the same. */
@@ -84,7 +82,6 @@ function grouping(info) {
 
 const made = await rollup({
   input: { app: at("app.js") },
-  external: EXTERNAL,
   plugins: [packages, templates],
   onLog: (level, log) => {
     if (level === "warn") throw new Error(log.message);
@@ -104,6 +101,6 @@ const answer = {};
 for (const chunk of output) {
   const { code } = await transform(chunk.code, { minify: true, format: "esm", target: "es2022", legalComments: "none" });
   await fs.writeFile(path.join(OUT, chunk.fileName), code);
-  answer[chunk.fileName] = chunk.imports.filter((name) => !EXTERNAL.test(name));
+  answer[chunk.fileName] = chunk.imports;
 }
 process.stdout.write(JSON.stringify(answer));
