@@ -17,6 +17,7 @@ from bridge.server import vendor
 ROOT = Path(__file__).resolve().parents[2]
 TYPESCRIPT = "5.9.3"
 
+
 def wanted() -> dict[str, str]:
     """Return the packages that the check needs, with their versions: TypeScript and the packages of `vendor.toml`."""
     listed = {package["name"]: package["version"] for package in vendor.packages()}

@@ -58,7 +58,8 @@ def test_charts_are_drawn_before_they_come_onto_the_screen(page: Page, site: Por
     page.wait_for_function(
         """() => {
             const end = document.querySelector(".chart-scroll").getBoundingClientRect().bottom;
-            const below = [...document.querySelectorAll(".chart-slot")].filter((n) => n.getBoundingClientRect().top > end);
-            return below.some((node) => node.querySelector("canvas, .bar"));
+            const slots = [...document.querySelectorAll(".chart-slot")];
+            const drawn = slots.filter((node) => node.querySelector("canvas, .bar"));
+            return drawn.some((node) => node.getBoundingClientRect().top > end);
         }"""
     )

@@ -11,7 +11,6 @@ import { copyLink } from "../parts/clipboard.js";
 import { Late } from "../parts/late.js";
 import { rangeOf } from "../parts/lines_extent.js";
 import { Lines } from "../parts/lines.js";
-import { OtherKind } from "./experiment_kinds.js";
 import { GROUPED_RUNS } from "./experiment_series.js";
 
 /** @typedef {import("./experiment_layout.js").ChartSpec} ChartSpec */
@@ -51,8 +50,9 @@ import { GROUPED_RUNS } from "./experiment_series.js";
 
 /** @param {{ spec: ChartSpec, context: ChartContext, height: number, large?: boolean }} props */
 export function ExperimentChart(props) {
-  const { spec, context, height } = props;
-  if (spec.type === "text" || !["scalar", "table"].includes(spec.kind)) return OtherKind({ spec, context, height });
+  const { spec } = props;
+  if (spec.type === "text" || !["scalar", "table"].includes(spec.kind))
+    return html`<${Late} from=${() => import("./experiment_kinds.js")} name="OtherKind" with=${props} />`;
   if (spec.kind === "scalar") return html`<${LinesOrBars} ...${props} />`;
   return html`<${Late} from=${() => import("./experiment_tables.js")} name="TableChart" with=${{ ...props, chart: LinesOrBars }} />`;
 }
