@@ -173,6 +173,8 @@ def live_costs(page: Page, server: int, runs: list[Run], seconds: float) -> tupl
     try:
         # The server first reads the names of all series in the writer's journal: once, for some seconds.
         page.wait_for_timeout(8_000)
+        for _ in range(3):  # on a busy machine it takes longer, and the page would have nothing to do
+            page.wait_for_event("requestfinished", lambda request: "/table" in request.url, timeout=PATIENCE_MS)
         spent, began, before = psutil.Process(server).cpu_times(), time.monotonic(), browser_times()
         page.wait_for_timeout(seconds * 1000)
         passed, browser = time.monotonic() - began, seconds_since(before)
