@@ -9,10 +9,12 @@ from __future__ import annotations
 import logging
 import sqlite3
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bridge.errors import BridgeError
+from bridge.maintenance.checks.places import check_abilities
 from bridge.maintenance.doctor import examine
 from bridge.maintenance.examined import Progress
 from bridge.maintenance.findings import Finding
@@ -104,8 +106,16 @@ def repair(path: Path, quick: bool = False, progress: Progress | None = None) ->
             own.copies.report(gone)
     finally:
         own.close()
+    result.left += _abilities(path)
     result.copies = own.copies.folder if own.copies.exists else None
     return result
+
+
+def _abilities(path: Path) -> list[Finding]:
+    """Return what the file system cannot do. A check does not try it, because a check writes nothing."""
+    with suppress(OSError):  # this user may not write here, which the check of permissions reports
+        return list(check_abilities(path))
+    return []
 
 
 def _gone(wanted: Sequence[Finding], left: Sequence[Finding]) -> list[Finding]:

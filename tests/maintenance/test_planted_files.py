@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from filled import FIRST, ROOT, SAME, SECOND, age, ask, change, copy_of, files_of, fill
+from forked import Fork, Say
 
-from bridge.maintenance.checks.places import of_space, type_of_file_system
+from bridge.maintenance.checks import places
+from bridge.maintenance.checks.places import check_abilities, of_space, type_of_file_system
 from bridge.maintenance.doctor import examine
 from bridge.maintenance.repair import repair
 from bridge.store.create import create_store
@@ -256,3 +260,45 @@ def test_the_type_of_a_file_system_is_that_of_the_innermost_mount() -> None:
     assert type_of_file_system(Path("/data/w"), mounts) == "nfs4"
     assert type_of_file_system(Path("/data/local disk/w"), mounts) == "xfs"
     assert type_of_file_system(Path("/database"), mounts) == "ext4"
+
+
+def test_a_file_system_without_hard_links_or_fsync_is_reported(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a file system is rare, so the calls of the system are replaced."""
+    before = files_of(work)
+    assert list(check_abilities(work)) == []
+
+    def refuse(*arguments: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "fsync", refuse)
+    assert [finding.code for finding in check_abilities(work)] == ["filesystem.links", "filesystem.sync"]
+    assert [finding.code for finding in repair(work).left] == ["filesystem.links", "filesystem.sync"]
+    assert files_of(work) == before
+
+
+def test_a_network_file_system_is_reported(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert codes_of(work) == []
+    monkeypatch.setattr(places, "type_of_file_system", lambda path: "nfs4")
+    assert codes_of(work) == ["filesystem.network"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_files_that_this_user_may_not_use_are_reported(template: Path, fork: Fork) -> None:
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        path = copy_of(template, Path(folder, "work"))
+        (path / "journal" / f"{'e' * 32}.log").touch(0o600)
+        before = files_of(path)
+        assert codes_of(path) == ["journal.empty"]  # loads all modules, which the other user may not read
+
+        def check(say: Say) -> None:
+            os.setuid(65_534)
+            say(" ".join(f"{finding.code}:{finding.subject}" for finding in examine(path)))
+
+        child = fork(check)
+        found = child.line().split()
+        assert child.wait() == 0
+        assert "permission.denied:workspace.db" in found
+        assert f"journal.unreadable:journal/{'e' * 32}.log" in found
+        assert files_of(path) == before

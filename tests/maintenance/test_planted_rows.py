@@ -244,3 +244,12 @@ def test_a_fault_that_cannot_be_repaired_is_left_with_a_sentence(work: Path, nam
     found = [finding for finding in examine(work) if finding.code == code]
     assert found and not found[0].repairable and found[0].remedy.endswith(".")
     assert code in {finding.code for finding in repair(work).left}
+
+
+def test_a_sum_that_differs_in_the_last_digits_is_only_noted(work: Path, template: Path) -> None:
+    change(work, f"UPDATE chunk SET total = total * (1 + 1e-15) WHERE series = {LOSS}")
+    (finding,) = examine(work)
+    assert (finding.code, finding.severity) == ("chunk.sum", "note")
+    change(work, f"UPDATE series SET latest_step = 1 WHERE id = {LOSS}")
+    assert [finding.code for finding in repair(work).left] == ["chunk.sum"]
+    assert points_of(work) == points_of(template)

@@ -6,10 +6,12 @@ import fcntl
 import os
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from bridge.journal.file_lock import NOT_SUPPORTED
+from bridge.journal.folder import PART
 from bridge.maintenance.examined import Examined
 from bridge.maintenance.findings import Finding, found
 from bridge.store.layout import DATABASE
@@ -99,6 +101,33 @@ def check_file_system(examined: Examined) -> Iterator[Finding]:
         yield found("filesystem.network", "the file system", f"Its type is {type}.")
     if not has_flock(examined.path / DATABASE):
         yield found("filesystem.locks", "the file system", "It does not support locks of whole files (`flock`).")
+
+
+def check_abilities(folder: Path) -> Iterator[Finding]:
+    """Try hard links and `fsync` with new files in a folder. The files are removed again.
+
+    Only a repair calls this function, because a check writes nothing.
+    """
+    name = folder / f".{os.urandom(8).hex()}{PART}"
+    second = name.with_suffix(".link.part")
+    fd = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        if not _works(partial(os.link, name, second)):
+            yield found("filesystem.links", "the file system", "It does not support hard links.")
+        if not _works(partial(os.fsync, fd)):
+            yield found("filesystem.sync", "the file system", "It does not support `fsync`.")
+    finally:
+        os.close(fd)
+        for path in (name, second):
+            path.unlink(missing_ok=True)
+
+
+def _works(call: Callable[[], object]) -> bool:
+    try:
+        call()
+    except OSError:
+        return False
+    return True
 
 
 def has_flock(path: Path) -> bool:
