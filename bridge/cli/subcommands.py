@@ -11,7 +11,7 @@ import click
 SECTIONS = {
     "See runs": ("list", "show", "ui"),
     "Start and change runs": ("log", "tag", "rename", "note", "delete", "restore"),
-    "Workspaces": ("init", "doctor", "version", "completion"),
+    "Workspaces": ("init", "doctor", "backup", "vacuum", "version", "completion"),
 }
 """The subcommands in the order of the help. `bridge.cli.commands` has a module for each, with its object `command`."""
 

@@ -10,6 +10,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from bridge.address import check_local_path
 from bridge.errors import InvalidValue, StoreUnavailable
 from bridge.maintenance.artifact_copy import (
     ArtifactCopy,
@@ -92,7 +93,7 @@ def back_up(
         NotAllowed: this process may not write to the folder of backups.
         StoreUnavailable: another backup is being written there, a disk is full, or a database is damaged.
     """
-    source, target = Path(workspace).absolute(), Path(folder).absolute()
+    source, target = Path(workspace).absolute(), Path(os.path.realpath(check_local_path("backup folder", folder)))
     if keep < 1:
         raise InvalidValue("keep", keep, "must be at least 1")
     facts = peek_store(source).facts
@@ -228,8 +229,8 @@ def _newest_files(backups: Backups) -> Earlier:
 
 def _check_apart(source: Path, target: Path) -> None:
     """Check that the folder of backups is not in the workspace."""
-    real, inside = os.path.realpath(source), os.path.realpath(target)
-    if os.path.commonpath([real, inside]) == real:
+    real = os.path.realpath(source)
+    if os.path.commonpath([real, target]) == real:
         raise InvalidValue("backup folder", str(target), "must not be in the workspace: choose another folder")
 
 

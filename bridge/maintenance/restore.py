@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bridge.address import check_local_path
 from bridge.errors import AlreadyExists, InvalidValue, StoreUnavailable
 from bridge.journal.system import CallFailed, system
 from bridge.maintenance.backups import WORKSPACE, find_backup, flush_folder, flush_folders
@@ -65,7 +66,8 @@ def restore(backup: str | Path, target: str | Path, *, progress: Progress | None
         NotAllowed: this process may not write to the target.
         StoreUnavailable: a file of the backup is damaged, another process restores to this target, or the disk is full.
     """
-    found, place = find_backup(Path(backup).absolute()), Path(target).absolute()
+    place = Path(os.path.realpath(check_local_path("target", target)))
+    found = find_backup(Path(os.path.realpath(check_local_path("backup", backup))))
     summary = read_summary(found)
     _check_target(found, place)
     meter = Meter(progress)
@@ -145,8 +147,7 @@ def _is_copied(source: Files, entry: Entry, files: Files, meter: Meter) -> bool:
 
 def _check_target(backup: Path, target: Path) -> None:
     """Check that the target is empty or does not exist, and is not in the backup."""
-    real, inside = os.path.realpath(backup), os.path.realpath(target)
-    if os.path.commonpath([real, inside]) == real:
+    if os.path.commonpath([backup, target]) == str(backup):
         raise InvalidValue("target", str(target), f"must not be in the backup {backup}: choose another folder")
     try:
         entries = system(os.listdir, target)

@@ -7,6 +7,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from command_workspace import prepare
 from terminal import in_pipe, in_terminal
 
 from bridge import Workspace
@@ -32,6 +33,7 @@ def documented_lines() -> list[str]:
 def test_a_documented_line_runs(workspace: Workspace, line: str) -> None:
     arguments = [part.replace("./demo", ".") for part in shlex.split(line)]
     if arguments[0] not in UNTIL_INTERRUPTED:
+        prepare(workspace, arguments[0])
         done = in_pipe(*arguments)
         assert (done.returncode, done.stderr) == (0, "")
         return

@@ -6,6 +6,7 @@ import re
 import shlex
 
 import pytest
+from command_workspace import prepare
 from terminal import in_pipe, in_terminal, output_of
 
 from bridge import Workspace
@@ -31,6 +32,7 @@ def test_every_example_in_the_help_runs(workspace: Workspace, name: str) -> None
     for example in examples:
         arguments = [part.replace("./demo", ".") for part in shlex.split(example)[1:]]
         assert arguments[0] == name
+        prepare(workspace, name)
         if name not in UNTIL_INTERRUPTED:
             done = in_pipe(*arguments)
             assert done.returncode == 0, (example, done.stderr)

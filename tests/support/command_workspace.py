@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from bridge import Experiment, Run, Workspace
+from bridge.maintenance.backup import back_up
 from bridge.records.search import RunQuery
 
 DIGITS = "digits"
+
+
+def prepare(workspace: Workspace, subcommand: str) -> None:
+    """Create what the documented lines of a subcommand need beside the workspace."""
+    if subcommand == "restore":
+        back_up(workspace.path, workspace.path.parent / "backups")
 
 
 def run_named(workspace: Workspace, name: str) -> Run:
