@@ -49,6 +49,19 @@ def complete_tags(ctx: click.Context, param: click.Parameter, incomplete: str) -
     return _items([(key, "") for key in _read(ctx, lambda stores: tags_that_begin_with(stores, incomplete, MOST))])
 
 
+def complete_files(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the paths of files of the chosen run that begin with a text."""
+    from bridge.cli.names import find_run
+    from bridge.runs.files import file_names
+    from bridge.store.run_place import RunPlace
+
+    def read(stores: WorkspaceStores) -> list[str]:
+        run = find_run(stores, ctx.params["run"])
+        return file_names(RunPlace(stores, run.experiment_id, run.id))
+
+    return _items([(path, "") for path in _read(ctx, read) if path.startswith(incomplete)])
+
+
 def complete_metrics(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Return the metrics of the chosen run, or of all runs, that begin with a text."""
     from bridge.cli.names import metrics_of

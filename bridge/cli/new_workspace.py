@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.address import WORKSPACE_NAME_BYTES, folder_of_address, named_folder
+from bridge.address import folder_of_address, named_folder
+from bridge.cli.folder_names import allowed_name
 from bridge.cli.json_records import workspace_json
 from bridge.cli.output import notice, print_json
 from bridge.errors import AlreadyExists
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 def init(path: str, name: str | None, shared: bool, durability: str | None, exist_ok: bool, json: bool) -> None:
     """Create a workspace in a folder; see `bridge.cli.commands.init`."""
-    folder = folder_of_address(path).absolute()
-    name = name_for(folder) if name is None else name
+    folder = folder_of_address(path).resolve()
+    name = allowed_name(folder, "workspace") if name is None else name
     named_folder(name)  # refuse an invalid name
     existed = (folder / DATABASE).exists()
     if existed and not exist_ok:
@@ -32,13 +32,6 @@ def init(path: str, name: str | None, shared: bool, durability: str | None, exis
         _report(stores, existed, json)
     finally:
         stores.close()
-
-
-def name_for(folder: Path) -> str:
-    """Return the name of a folder, with a dash for what is not allowed in the name of a workspace."""
-    name = re.sub(r"[^\w-]+", "-", folder.name)
-    name = re.sub(r"^[^a-zA-Z0-9]+", "", name).rstrip("-")
-    return name.encode()[:WORKSPACE_NAME_BYTES].decode(errors="ignore") or "workspace"
 
 
 def _report(stores: WorkspaceStores, existed: bool, json: bool) -> None:

@@ -10,8 +10,9 @@ import click
 
 SECTIONS = {
     "See runs": ("list", "show", "ui"),
-    "Start and change runs": ("log", "tag", "rename", "note", "delete", "restore"),
-    "Workspaces": ("init", "doctor", "backup", "vacuum", "version", "completion"),
+    "Start and change runs": ("run", "cancel", "log", "tag", "rename", "note", "delete", "restore"),
+    "Files": ("download", "upload"),
+    "Workspaces": ("init", "doctor", "vacuum", "gc", "backup", "version", "completion"),
 }
 """The subcommands in the order of the help. `bridge.cli.commands` has a module for each, with its object `command`."""
 

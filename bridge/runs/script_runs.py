@@ -26,10 +26,23 @@ NOT_STOPPED = "No launcher answered within {seconds:g} s when the run was cancel
 
 def cancel_script(place: RunPlace) -> None:
     """Ask the launcher to stop the script, and wait until the run is Canceled; see `ScriptRun.cancel`."""
+    if request_cancel(place):
+        wait_for_cancel(place)
+
+
+def request_cancel(place: RunPlace) -> bool:
+    """Ask the launcher of a run to stop the script. Return False if the run is already Canceled.
+
+    If no launcher has claimed the run yet, this call cancels the run.
+
+    Raises:
+        InvalidState: the run is Completed or Failed.
+    """
     status = place.record().status
-    if status != "Canceled" and not (status in CLAIMABLE_STATUSES and _is_canceled_before_its_launcher(place)):
-        place.update(RunChanges(status="CancelRequested", expected=OPEN_STATUSES))
-        _wait_for_cancel(place)
+    if status == "Canceled" or (status in CLAIMABLE_STATUSES and _is_canceled_before_its_launcher(place)):
+        return False
+    place.update(RunChanges(status="CancelRequested", expected=OPEN_STATUSES))
+    return True
 
 
 def _is_canceled_before_its_launcher(place: RunPlace) -> bool:
@@ -42,7 +55,8 @@ def _is_canceled_before_its_launcher(place: RunPlace) -> bool:
     return True
 
 
-def _wait_for_cancel(place: RunPlace) -> None:
+def wait_for_cancel(place: RunPlace) -> None:
+    """Wait until the launcher of a run has canceled it. If no launcher answers in time, cancel it."""
     end = time.monotonic() + CANCEL_SECONDS
     while place.record().status not in TERMINAL_STATUSES:
         if time.monotonic() > end:

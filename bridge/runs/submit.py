@@ -32,8 +32,12 @@ def submit_script(
     run_id: str | None = None,
     parent_id: str | None = None,
     params: Mapping[str, str] | None = None,
+    display_name: str | None = None,
 ) -> RunPlace:
-    """Start a run of a script; see `Experiment.submit`. The params of the run are stored before the script starts."""
+    """Start a run of a script; see `Experiment.submit`.
+
+    The params and the name of the run are stored before the script starts. Without a name, one is generated.
+    """
     if not isinstance(config, ScriptRunConfig):
         raise InvalidValue("config", config, "must be a ScriptRunConfig")
     experiment = stores.tracking.get_experiment(experiment_id)
@@ -58,6 +62,7 @@ def submit_script(
     record = new_run(
         experiment_id,
         run_id=run_id,
+        display_name=display_name,
         status="Starting",
         parent_id=parent_id,
         type=SCRIPT_RUN,

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_workspace import DIGITS
+from command_workspace import DIGITS, SCRIPT
 
 from bridge import Experiment, Workspace
 from bridge.records.times import now_ms
@@ -16,10 +16,12 @@ from bridge.records.times import now_ms
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Workspace]:
     """A workspace in the working folder: the experiment `digits` with three runs, of which one is running.
 
-    A fourth run was deleted.
+    A fourth run was deleted. The working folder also contains a script and a file.
     """
     with Workspace.create("trials", path=tmp_path / "trials") as workspace:
         monkeypatch.chdir(workspace.path)
+        (workspace.path / "train.py").write_text(SCRIPT)
+        (workspace.path / "results.csv").write_text("a,b\n1,2\n")
         experiment = Experiment(workspace, DIGITS)
         for number, name in enumerate(("brave-fox", "calm-owl")):
             run = experiment.start_logging(display_name=name, snapshot_directory=None)

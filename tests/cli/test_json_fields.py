@@ -23,6 +23,16 @@ COMMANDS = {
     "list --workspaces": ["list", "--workspaces"],
     "show": ["show", "brave-fox"],
     "version": ["version"],
+    "init": ["init", "./new"],
+    "run": ["run", "--json", "train.py"],
+    "log": ["log", "quick-elk", "loss", "0.5"],
+    "tag": ["tag", "brave-fox", "a=b"],
+    "rename": ["rename", "brave-fox", "best"],
+    "note": ["note", "brave-fox", "The best."],
+    "delete": ["delete", "brave-fox", "--yes"],
+    "restore": ["restore", "old-yak"],
+    "download": ["download", "brave-fox", "--to", "copies"],
+    "upload": ["upload", "brave-fox", "train.py"],
 }
 """Commands that print records. Tests of the other commands are in their own files."""
 

@@ -7,6 +7,14 @@ from bridge.maintenance.backup import back_up
 from bridge.records.search import RunQuery
 
 DIGITS = "digits"
+SCRIPT = """\
+import sys, time
+print("arguments", sys.argv[1:], flush=True)
+while "--wait" in sys.argv:
+    time.sleep(0.1)
+sys.exit(sys.argv.count("--fail"))
+"""
+"""A script that prints its arguments. With `--wait` it never ends, and with `--fail` it fails."""
 
 
 def prepare(workspace: Workspace, subcommand: str) -> None:

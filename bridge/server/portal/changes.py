@@ -12,6 +12,7 @@ from bridge.records.labels import run_tag_values, tag_values
 from bridge.records.run import RunChanges
 from bridge.records.text import check_text_or_none
 from bridge.records.times import now_ms
+from bridge.runs.purge import remove_runs
 from bridge.server.portal.answers import json_answer
 from bridge.server.portal.ask import Ask
 from bridge.server.portal.home import NOTE, experiment_json
@@ -60,9 +61,7 @@ def post_purge(ask: Ask) -> Response:
     confirm = ask.json().get("confirm")
     if type(confirm) is not int or confirm != len(runs):
         raise InvalidValue("confirm", confirm, f"must be {len(runs)}, the number of runs to remove")
-    for record in ask.tracking.get_runs(runs, latest=False).values():
-        ask.artifacts.delete(record.artifact_root)  # the files go first, because only the record names them
-    ask.tracking.purge_runs(runs)
+    remove_runs(ask.served.stores, runs)
     return _done(ask, runs)
 
 
