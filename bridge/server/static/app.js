@@ -3,7 +3,7 @@
 import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { html } from "htm/preact";
-import { useEffect } from "preact/hooks";
+import { useLayoutEffect } from "preact/hooks";
 import { RUN_TABS } from "./lib/route.js";
 import { changeTheme, openShort, route, shell, stateOf, theme } from "./navigation.js";
 import { copyLink } from "./parts/clipboard.js";
@@ -59,7 +59,8 @@ let lastKey = "";
 /** Move the focus to a page that is shown after another one. The first page gets none, as after any load of a page. */
 function useFocusOnPage() {
   const key = loaded.value?.key ?? "";
-  useEffect(() => {
+  // Not after the picture: the focus would leave a field in which one types already.
+  useLayoutEffect(() => {
     if (key && lastKey && lastKey !== key) {
       const box = document.getElementById("page");
       box?.focus();

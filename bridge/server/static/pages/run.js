@@ -1,7 +1,7 @@
 /** The page of one run: its header, its tabs, and the tab that is open. */
 
 import { html } from "htm/preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useState } from "preact/hooks";
 import * as api from "../data/api.js";
 import { count, duration } from "../lib/format.js";
 import { isSystem } from "../lib/kinds.js";
@@ -69,7 +69,7 @@ export default function Page({ route, state, shell }) {
     ]),
     "Run",
   );
-  useEffect(() => {
+  useLayoutEffect(() => {
     shell.header.value = headerOf({ run, id: route.id, shell, editing, setEditing, data });
   }, [run, editing, route.id]);
 

@@ -1,7 +1,7 @@
 /** A modal dialog. */
 
 import { html } from "htm/preact";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { Icon } from "./icon.js";
 
 /**
@@ -12,7 +12,7 @@ import { Icon } from "./icon.js";
  */
 export function Dialog({ label, onClose, children, class: name = "", plain = false }) {
   const box = useRef(/** @type {HTMLDialogElement | null} */ (null));
-  useEffect(() => {
+  useLayoutEffect(() => {
     const dialog = box.current;
     const before = document.activeElement;
     dialog?.showModal();

@@ -1,7 +1,7 @@
 /** Logged images: one row a key, one slider of the step for all, and a large view. */
 
 import { html } from "htm/preact";
-import { useEffect, useState } from "preact/hooks";
+import { useLayoutEffect, useState } from "preact/hooks";
 import { Dialog } from "./dialog.js";
 import { number, plural } from "../lib/format.js";
 
@@ -170,7 +170,7 @@ function Large({ album, at, onAt, onClose }) {
   const shot = album.shots[at];
   const last = album.shots.length - 1;
   const move = (/** @type {number} */ by) => onAt(Math.min(last, Math.max(0, at + by)));
-  useEffect(() => {
+  useLayoutEffect(() => {
     const onKey = (/** @type {KeyboardEvent} */ event) => {
       if (event.key === "ArrowLeft") move(-1);
       else if (event.key === "ArrowRight") move(1);

@@ -1,7 +1,7 @@
 /** The keyboard: pages register keys with a label, and the sheet behind `?` lists them. */
 
 import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 /**
  * A function that a key calls. If it returns false, the key counts as not handled.
@@ -89,7 +89,8 @@ function onKeyDown(event) {
 export function useKeys(keys, section = "Page", { modal = false } = {}) {
   const entry = useRef(/** @type {Registered} */ ({ keys, section, modal }));
   entry.current.keys = keys;
-  useEffect(() => {
+  // Not after the picture: a key that is pressed as soon as one sees the page is called.
+  useLayoutEffect(() => {
     const own = entry.current;
     if (!registered.length) document.addEventListener("keydown", onKeyDown);
     registered.unshift(own);

@@ -1,7 +1,7 @@
 /** A note in Markdown, which a writer can edit in place. */
 
 import { html } from "htm/preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icon.js";
 import { Markdown } from "./markdown.js";
 import { sentence } from "./problem.js";
@@ -20,7 +20,8 @@ export function Note({ text, writable, onSave, empty = "No note.", linkOf, editi
   const field = useRef(/** @type {HTMLTextAreaElement | null} */ (null));
   const editing = wanted ?? own;
   const edit = (/** @type {boolean} */ now) => (onEditing ?? setOwn)(now);
-  useEffect(() => {
+  // Not after the picture: what is typed at once stays.
+  useLayoutEffect(() => {
     if (!editing) return;
     setDraft(text);
     setProblem("");

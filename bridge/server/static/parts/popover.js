@@ -1,7 +1,7 @@
 /** A box that opens below a button and closes by Escape or by a click outside. */
 
 import { html } from "htm/preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "./icon.js";
 
 const [GAP, EDGE] = [4, 8];
@@ -43,7 +43,7 @@ export function Popover({ label, text, icon, class: name = "button", boxClass = 
     setOpen(false);
     button.current?.focus();
   };
-  useEffect(() => {
+  useLayoutEffect(() => {
     const [shown, from] = [box.current, button.current];
     if (!open || !shown || !from) return;
     shown.showPopover();

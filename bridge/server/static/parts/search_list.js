@@ -1,7 +1,7 @@
 /** A field and the list of what it finds. Only the rows in sight are in the document, so a list may be long. */
 
 import { html } from "htm/preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { pieces } from "../lib/match.js";
 import { Icon } from "./icon.js";
 
@@ -69,7 +69,8 @@ export function SearchList({ label, placeholder = label, text, onText, rows, sev
   const [scroll, setScroll] = useState({ top: 0, height: 400 });
   const active = rows[at] && rows[at].title === undefined ? at : first;
   useEffect(() => field.current?.focus(), []);
-  useEffect(() => {
+  // Not after the picture: Enter picks no row of the earlier list, and the place after an arrow stays.
+  useLayoutEffect(() => {
     setAt(first);
     if (list.current) list.current.scrollTop = 0;
   }, [text]);
