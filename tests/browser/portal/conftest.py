@@ -10,7 +10,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 from portal_site import PATIENCE_SECONDS, PortalSite, Problems, fill, portal_site
 
 from bridge import Workspace
+from bridge.journal import locks
 from bridge.server import bundle, vendor
+from bridge.server.portal import serve
 
 expect.set_options(timeout=PATIENCE_SECONDS * 1000)  # as long as the pages of the contexts wait
 
@@ -21,6 +23,15 @@ def joined_modules() -> None:
     if bundle.read() is None:
         with suppress(bundle.CannotBundle):  # the page works without it, too
             bundle.make()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def patient_servers() -> Iterator[None]:
+    """Let the servers of these tests work as long as the pages wait: the machine may be busy with other tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(serve, "SECONDS", PATIENCE_SECONDS)
+        patch.setattr(locks, "WAIT_SECONDS", PATIENCE_SECONDS)
+        yield
 
 
 @pytest.fixture(scope="session")

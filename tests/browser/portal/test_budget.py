@@ -23,6 +23,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 RUNS, LONG_RUNS, POINTS = 10_000, 50, 1_000
 METRICS = [f"{part}/metric{number}" for part in ("train", "val") for number in range(10)]
+METRICS_OF_SHORT_RUNS = METRICS[10:14]
+"""The metrics of all runs: those in the table, and one more. The charts show the long runs, which have all metrics."""
 COLUMNS = (
     "name,status,start_time,metrics.val/metric0,metrics.val/metric1,metrics.val/metric2"
     ",params.lr,params.model,params.seed"
@@ -41,9 +43,15 @@ FIRST_CHART = (
 )
 
 NOTE_FIRST_CHART = """
-const poll = () => { look() ? (window.firstChart = performance.now()) : requestAnimationFrame(poll); };
+const note = () => { if (!window.firstChart && look()) window.firstChart = performance.now(); };
+const poll = () => { note(); window.firstChart || requestAnimationFrame(poll); };
 requestAnimationFrame(poll);
+const [whenIdle, later] = [requestIdleCallback, setTimeout];
+window.requestIdleCallback = (call) => whenIdle((deadline) => { note(); call(deadline); });
+window.setTimeout = (call, ms, ...more) => later(call, ms < 3000 ? ms : 20 * ms, ...more);
 """
+"""Set the time of the first chart. The page loads the rest when the browser is idle, and after 3 s even without a
+chart. A busy machine may need 3 s for the chart, so the page waits longer."""
 BEFORE_FIRST_CHART = (
     "() => performance.getEntriesByType('resource')"
     ".filter((one) => one.startTime < window.firstChart).map((one) => one.name)"
@@ -56,6 +64,10 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PortalSite, 
     workspace = Workspace.create("big", path=tmp_path_factory.mktemp("big") / "big")
     many, few = Experiment(workspace, "many"), Experiment(workspace, "few")
     draw, tracking = random.Random(1), workspace.stores.tracking
+
+    def move_to_database() -> None:
+        tracking.get_runs(["none"])
+
     run_ids = [new_run_id() for _ in range(RUNS - LONG_RUNS)]
     for at in range(0, len(run_ids), 500):
         params = [{"lr": str(10.0 ** -(n % 5)), "model": "abc"[n % 3], "seed": str(n)} for n in range(at, at + 500)]
@@ -64,8 +76,10 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PortalSite, 
             for place, run_id in enumerate(run_ids[at : at + 500])
         ]
         tracking.create_runs(records)
-    for run_id in run_ids:
-        tracking.log_points(run_id, [Point(key, draw.random(), 1, 0) for key in METRICS])
+    for number, run_id in enumerate(run_ids):
+        tracking.log_points(run_id, [Point(key, draw.random(), 1, 0) for key in METRICS_OF_SHORT_RUNS])
+        if number % 500 == 0:
+            move_to_database()  # in parts: nothing waits longer than its time limit for a part
     for at in range(0, len(run_ids), 500):
         tracking.update_runs(run_ids[at : at + 500], RunChanges(status="Completed", end_time=1_700_000_100_000))
     steps = list(range(POINTS))
@@ -77,7 +91,7 @@ def big(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[PortalSite, 
             for key in METRICS:
                 run.log_series(key, (np.exp(-np.arange(POINTS) / 200) + 0.1 * noise[number]).tolist(), steps=steps)
             run.complete()
-    tracking.get_runs(["none"])  # moves what was logged into the database, so that no request of the page does it
+    move_to_database()  # so that no request of the page does it
     with portal_site(workspace) as site:
         yield site, many.id, few.id
     workspace.close()
@@ -130,6 +144,7 @@ def test_the_first_chart_needs_few_bytes_and_requests(
     page.on("response", lambda answer: answers.append(answer))
     page.add_init_script(f"const look = {FIRST_CHART}; {NOTE_FIRST_CHART}")
     visit(page, site, many)
+    page.wait_for_function("() => window.firstChart")
     asked = set(page.evaluate(BEFORE_FIRST_CHART))
     answers = [answer for answer in answers if answer.url in asked]
     scripts = [answer for answer in answers if urlsplit(answer.url).path.endswith((".js", ".css"))]
