@@ -66,7 +66,7 @@ def test_a_log_is_visible_while_the_run_continues(run, logs):
             file.write(f"line {line}\n")
             file.flush()
             expected = "".join(f"line {number}\n" for number in range(line + 1))
-            wait_until(lambda expected=expected: has(run, "logs/train.txt", expected), 3)
+            wait_until(lambda expected=expected: has(run, "logs/train.txt", expected))
     assert run.status == "Running"
 
 

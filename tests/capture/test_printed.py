@@ -58,7 +58,7 @@ def test_output_is_stored_if_no_thread_can_start(experiment):
 def test_output_is_stored_while_the_block_runs(experiment):
     with begin(experiment) as run:
         print("live")
-        wait_until(lambda: LOG in run.get_file_names() and content(run, LOG).endswith("\n"), 2)
+        wait_until(lambda: LOG in run.get_file_names() and content(run, LOG).endswith("\n"))
         assert content(run, LOG) == "live\n"
 
 

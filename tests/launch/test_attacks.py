@@ -17,6 +17,7 @@ from longer import SCALE
 from submitting import Submit, is_gone, launcher, log_of, processes_of, queued, until
 
 from bridge import Experiment, ScriptRun, ScriptRunConfig, Workspace
+from bridge.launch.launcher import OUTPUT_SECONDS
 from bridge.records.run import CLAIMABLE_STATUSES, TERMINAL_STATUSES
 from bridge.store.one_run import create_run
 
@@ -69,10 +70,10 @@ def test_launchers_that_are_killed_at_any_moment_leave_no_run_open(
             done = subprocess.run(launcher(workspace, run.id), timeout=60)
             assert (done.returncode, run.status) == (0, "Completed"), said
         else:
-            until(lambda run=run: run.status in TERMINAL_STATUSES, 10)
+            until(lambda run=run: run.status in TERMINAL_STATUSES)
             assert run.status in ("Completed", "Failed"), said
             assert run.status == "Completed" or (run.error and run.error["code"] == "OwnerGone"), said
-        until(lambda run=run: is_gone(pids_of(run)[0]) if pids_of(run) else True, 10)
+        until(lambda run=run: is_gone(pids_of(run)[0]) if pids_of(run) else True)
         for pid in pids_of(run)[1:]:  # on Linux the script dies with its launcher, but its own children do not
             if not is_gone(pid):
                 os.kill(pid, signal.SIGKILL)
@@ -104,7 +105,7 @@ def test_processes_that_are_killed_while_they_submit_leave_no_run_open(
             time.sleep(pause)
             process.kill()
         said = f"seed {seed}, round {number}, killed after {pause:.3f} s"
-        until(lambda: all(run.status in TERMINAL_STATUSES for run in experiment.get_runs()), 30)
+        until(lambda: all(run.status in TERMINAL_STATUSES for run in experiment.get_runs()))
         for run in experiment.get_runs():
             assert run.status == "Completed" or (run.error and run.error["code"] == "OwnerGone"), (said, run.error)
     assert list(experiment.get_runs())
@@ -171,7 +172,7 @@ def test_a_hostile_script_that_exits_with_0_is_completed(submit: Submit, name: s
     begun = time.monotonic()
     run = submit(code)
     assert run.wait_for_completion(raise_on_error=False)["status"] == "Completed"
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < OUTPUT_SECONDS
     assert log_of(run) == "hello\n"
     assert len(run.warnings) == warnings, run.warnings
     until(lambda: not processes_of(run))
@@ -208,7 +209,7 @@ def test_a_daemon_that_writes_to_an_output_file_without_pause_does_not_delay_the
         """
     )
     try:
-        until(lambda: run.status == "Completed", 30)
+        until(lambda: run.status == "Completed")
     finally:
         for pid in pids_of(run):
             os.kill(pid, signal.SIGKILL)

@@ -43,7 +43,7 @@ from bridge.store.one_run import create_run
 
 pytestmark = pytest.mark.processes
 
-SECONDS = 20.0
+SECONDS = 28.0  # less than the launcher waits for output
 HELLO = "print('hello', flush=True)\n"
 
 
@@ -258,7 +258,7 @@ def test_processes_that_a_script_has_started_end_with_it(submit: Submit) -> None
     """
     run = submit(code)
     assert run.wait_for_completion()["status"] == "Completed"
-    until(lambda: is_gone(int(log_of(run))), 5)
+    until(lambda: is_gone(int(log_of(run))))
 
 
 def test_a_process_that_left_the_group_does_not_hold_the_run_open(submit: Submit) -> None:
@@ -270,7 +270,7 @@ def test_a_process_that_left_the_group_does_not_hold_the_run_open(submit: Submit
     begun = time.monotonic()
     run = submit(code)
     assert run.wait_for_completion()["status"] == "Completed"
-    assert time.monotonic() - begun < SECONDS / 2
+    assert time.monotonic() - begun < SECONDS
     os.kill(int(log_of(run)), signal.SIGKILL)
 
 
@@ -346,8 +346,8 @@ def test_cancel_right_after_submit_ends_the_run_and_its_processes(submit: Submit
     begun = time.monotonic()
     run.cancel()
     assert run.get_status() == "Canceled"
-    assert time.monotonic() - begun < 10
-    until(lambda: not processes_of(run), 5)
+    assert time.monotonic() - begun < script_runs.CANCEL_SECONDS
+    until(lambda: not processes_of(run))
     run.cancel()
 
 
@@ -366,7 +366,7 @@ def test_cancel_stops_a_script_and_all_processes_that_it_started(submit: Submit)
     details = run.get_details()
     assert details["status"] == "Canceled" and "error" not in details
     for pid in map(int, log_of(run).split()):
-        until(lambda pid=pid: is_gone(pid), 5)
+        until(lambda pid=pid: is_gone(pid))
     assert "outputs/so_far.txt" in run.get_file_names()
     assert run.wait_for_completion()["status"] == "Canceled"
 
@@ -403,12 +403,20 @@ def test_cancel_does_not_stop_runs_that_the_script_has_submitted(submit: Submit,
 
 
 def test_cancel_stops_a_script_that_is_suspended(submit: Submit) -> None:
-    run = submit("import os, signal; print(os.getpid(), flush=True); os.kill(os.getpid(), signal.SIGSTOP)")
+    """The script continues, so that it can end itself."""
+    code = """
+        import os, signal, sys
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit("it ends itself"))
+        print(os.getpid(), flush=True)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        signal.pause()
+    """
+    run = submit(code)
     lines_of(run)
-    begun = time.monotonic()
     run.cancel()
-    assert run.status == "Canceled" and is_gone(int(log_of(run)))
-    assert time.monotonic() - begun < 4
+    pid, *said = log_of(run).splitlines()
+    assert run.status == "Canceled" and is_gone(int(pid))
+    assert said == ["it ends itself"]
 
 
 def test_runs_that_are_submitted_by_threads_are_all_completed(submit: Submit, workspace: Workspace) -> None:
@@ -541,7 +549,7 @@ def test_cancel_while_packages_are_installed_ends_the_installation(
             children = launcher_of(run).children(recursive=True)
             run.cancel()
             assert run.status == "Canceled" and children
-            until(lambda: not processes_of(run) and all(is_gone(child.pid) for child in children), 5)
+            until(lambda: not processes_of(run) and all(is_gone(child.pid) for child in children))
 
 
 def test_a_caller_that_is_killed_before_its_launcher_starts_leaves_a_failed_run(
@@ -651,7 +659,7 @@ def test_a_run_that_was_deleted_while_it_ran_is_stopped_and_ended_when_it_is_res
     workspace.stores.tracking.delete_runs((run.id,), time.time_ns() // 1_000_000)
     until(lambda: not processes_of(run))
     workspace.stores.tracking.restore_runs((run.id,))
-    until(lambda: run.status == "Failed", 10)
+    until(lambda: run.status == "Failed")
 
 
 @pytest.mark.parametrize("moment", ["before the launcher looks", "after it has looked"])

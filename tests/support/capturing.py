@@ -13,7 +13,7 @@ def content(run: Run, name: str) -> str:
     return b"".join(run.place.stores.artifacts.get(run.place.root(), name)).decode()
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 10.0) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end, "it did not come to be"

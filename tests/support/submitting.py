@@ -19,7 +19,7 @@ from bridge.store.one_run import create_run
 Submit = Callable[..., ScriptRun]
 
 
-def until(what: Callable[[], object], seconds: float = 20.0) -> None:
+def until(what: Callable[[], object], seconds: float = 60.0) -> None:
     """Wait until a condition is true."""
     end = time.monotonic() + seconds
     while not what():
