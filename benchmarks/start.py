@@ -83,7 +83,7 @@ def measured(options: Options) -> dict[str, list[Spent]]:
     }
     all_programs = programs(options)
     found: dict[str, list[Spent]] = {name: [] for name in all_programs}
-    for repeat in range(-1, options.repeats(25)):
+    for repeat in range(options.pick(0, -1, -1), options.repeats(25)):
         for name, program in all_programs.items():
             is_mlflow = "mlflow" in name
             if is_mlflow and repeat > 2:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
+import runpy
+import shutil
 import sys
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
+from forked import Fork, Say
 
+from benchmarks.harness import places
 from benchmarks.harness.all import FOLDER, names, results
 from benchmarks.harness.command import Options, read_rows
 from benchmarks.harness.measure import Case, measure, quantile
@@ -103,14 +108,32 @@ def test_a_size_selects_a_value(tmp_path):
         assert [options.repeats(9) for options in (tiny, long)] == [1, 9]
 
 
+@pytest.fixture(scope="module")
+def mlflow_database(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with MLflow's own tables, which all benchmarks copy: each would need seconds to create one."""
+    path = tmp_path_factory.mktemp("template") / "mlflow.db"
+    places.create_mlflow_database(path)
+    return path
+
+
 @pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.parametrize("name", names())
-def test_a_benchmark_runs(tmp_path: Path, name: str) -> None:
-    written = tmp_path / "rows.json"
-    command = [sys.executable, str(FOLDER / f"{name}.py"), "--size", "tiny", "--json", str(written)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=200)
-    assert done.returncode == 0, done.stdout + done.stderr
-    rows = read_rows(written)
+def test_a_benchmark_runs(tmp_path: Path, name: str, fork: Fork, mlflow_database: Path) -> None:
+    """The process is forked, because each would need seconds to import MLflow."""
+    rows_file, printed = tmp_path / "rows.json", tmp_path / "printed.txt"
+
+    def run(say: Say) -> None:
+        descriptor = os.open(printed, os.O_WRONLY | os.O_CREAT)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        sys.stdout, sys.stderr = (open(number, "w", closefd=False) for number in (1, 2))
+        places.create_mlflow_database = partial(shutil.copyfile, mlflow_database)  # type: ignore[assignment]
+        sys.argv = [str(FOLDER / f"{name}.py"), "--size", "tiny", "--json", str(rows_file)]
+        with pytest.raises(SystemExit, match="^0$"):
+            runpy.run_path(sys.argv[0], run_name="__main__")
+
+    assert fork(run).wait() == 0, printed.read_text()
+    rows = read_rows(rows_file)
     assert rows and {row.verdict for row in rows} <= {"holds", "MISSED", "", "not built yet"}
-    assert all(name.split()[0] in done.stdout for name in {row.name for row in rows})
+    assert all(row.name.split()[0] in printed.read_text() for row in rows)

@@ -67,12 +67,17 @@ def new_mlflow_uri(options: Options) -> str:
     """Return the URI of a new SQLite database of MLflow. MLflow creates one, and the others are copies of it."""
     template = options.folder / "mlflow-template.db"
     if not template.exists():
-        from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
-
-        SqlAlchemyStore(f"sqlite:///{template}", str(options.folder / "mlflow-artifacts")).engine.dispose()
+        create_mlflow_database(template)
     path = options.new_folder("mlflow") / "mlflow.db"
     shutil.copyfile(template, path)
     return f"sqlite:///{path}"
+
+
+def create_mlflow_database(path: Path) -> None:
+    """Let MLflow create a database with its tables. The artifacts belong beside it."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    SqlAlchemyStore(f"sqlite:///{path}", str(path.parent / "mlflow-artifacts")).engine.dispose()
 
 
 def client_of_nothing() -> MlflowClient:
