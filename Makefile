@@ -6,6 +6,7 @@ PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint
 ALONE := browser or pythons
 LONGER := $(ALONE) or postgres or processes or slow
 QUICK := tests/architecture tests/journal tests/store
+AGAIN := $(MAKE) --no-print-directory
 PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
 export MLFLOW_DISABLE_TELEMETRY ?= true
 # The tests start hundreds of processes that import the same modules. Python must store compiled modules, even if the
@@ -21,13 +22,16 @@ demo: .venv/.demo packages  ## Train a small network with PyTorch Lightning, log
 ui: .venv/.demo packages  ## Open the page with the workspace that `make demo` created
 	@$(BIN)/python -m bridge ui demo
 
-check: packages lint types layers fast  ## Lint, types, layers, fast tests and docs: about a minute
+# mypy takes one core for half a minute, so tests run beside it.
+check: .venv/.dev packages  ## Lint, types, layers, fast tests and docs: less than two minutes
+	@$(AGAIN) types & types=$$!; $(AGAIN) lint layers fast; rest=$$?; wait $$types && exit $$rest
 
 quick: lint types layers  ## Lint, types, layers, and the tests of stores and journals: needs no MLflow
 	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER) or torch)" $(QUICK)
 
-test: .venv/.dev packages chromium lint types layers  ## Everything that CI runs
-	@$(MAKE) --no-print-directory --keep-going fast slow page alone
+test: .venv/.dev packages chromium  ## Everything that CI runs
+	@$(AGAIN) types & types=$$!; \
+	$(AGAIN) lint layers && $(AGAIN) --keep-going fast slow page alone; rest=$$?; wait $$types && exit $$rest
 
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
 	@$(BIN)/python tests/support/another_mlflow.py "$(VERSION)"
@@ -54,8 +58,9 @@ layers: .venv/.dev
 fast: .venv/.dev
 	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER))"
 
+# These wait longer: for processes that end, and for time limits.
 slow: .venv/.dev
-	@$(PYTEST) --numprocesses 3 --dist worksteal -m "($(LONGER)) and not ($(ALONE))"
+	@$(PYTEST) --numprocesses 4 --dist worksteal -m "($(LONGER)) and not ($(ALONE))"
 
 # The tests of the page wait for the browser most of the time, and each file has a browser of its own.
 page: .venv/.dev
