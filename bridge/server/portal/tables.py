@@ -10,12 +10,12 @@ from starlette.responses import Response
 
 from bridge.errors import InvalidValue
 from bridge.records.views import Column, KeyEntity, KeyRecord, Numbers, RunGroup, Texts
+from bridge.runs.columns import columns_of, sorts_of, stored_columns_of
 from bridge.runs.metric_values import KIND_NAMES
+from bridge.runs.table_rows import read_rows
 from bridge.server.portal.answers import frame_answer, json_answer
 from bridge.server.portal.ask import Ask
-from bridge.server.portal.columns import columns_of, sorts_of, stored_columns_of
 from bridge.server.portal.frames import Frame
-from bridge.server.portal.table_rows import read_rows
 
 DEFAULT_COLUMNS = "name,status,start_time,duration"
 MOST_GROUPS, MOST_KEYS = 1_000, 500

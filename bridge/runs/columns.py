@@ -66,7 +66,7 @@ def column_of(name: str) -> Column | StepColumn:
     kind, _, key = name.partition(".")
     entity = ENTITIES.get(kind)
     if entity is None or not key:
-        rule = "must be an attribute of runs, or begin with metrics., params., tags. or properties."
+        rule = "must be an attribute of runs, or metrics.KEY, params.KEY, tags.KEY or properties.KEY"
         raise InvalidValue("column", name, rule)
     if entity == "attribute":
         return Column(entity, ALIASES.get(key, key))

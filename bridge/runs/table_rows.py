@@ -9,7 +9,7 @@ import numpy
 
 from bridge.records.search import RunQuery
 from bridge.records.views import Column, Numbers, RunColumns, Texts
-from bridge.server.portal.columns import Sort, StepColumn
+from bridge.runs.columns import Sort, StepColumn
 
 if TYPE_CHECKING:
     from bridge.records.views import Array
