@@ -12,13 +12,13 @@ from starlette.responses import Response, StreamingResponse
 from bridge.errors import InvalidValue
 from bridge.records.series import Value
 from bridge.runs.metric_values import LoggedMetric, logged_metric
+from bridge.runs.spreadsheets import guarded
 from bridge.server.portal.answers import number
 from bridge.server.portal.ask import Ask
 from bridge.server.portal.contents import HEADERS
 from bridge.server.portal.files import disposition
 
 ROWS = 5_000
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 Row = Sequence[Value]
 
@@ -75,9 +75,7 @@ def _csv(header: Sequence[str], rows: Iterator[Row], is_guarded: bool) -> Iterat
 
 
 def _cell(value: Value, is_guarded: bool) -> Value:
-    if isinstance(value, str) and is_guarded and value.startswith(FORMULA):
-        return f"'{value}"
-    return value
+    return guarded(value) if is_guarded else value
 
 
 def _json(header: Sequence[str], rows: Iterator[Row]) -> Iterator[bytes]:
