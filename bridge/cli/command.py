@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from typing import Any
 
@@ -44,6 +45,10 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         code: Any = runbridge.main(prog_name="runbridge", standalone_mode=False)
+        sys.stdout.flush()
+    except BrokenPipeError:  # such as `runbridge list | head -1`; nobody reads the rest
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(FAILED)  # as click does, if a part of the output was written before
     except click.Abort:
         sys.exit(INTERRUPTED)
     except Exception as error:

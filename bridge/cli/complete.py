@@ -70,6 +70,19 @@ def complete_metrics(ctx: click.Context, param: click.Parameter, incomplete: str
     return _items([(key, "") for key in keys if key.startswith(incomplete)])
 
 
+def complete_logs(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Return the logs of the chosen run that begin with a text."""
+    from bridge.cli.names import find_run
+    from bridge.runs.logs import log_paths
+    from bridge.store.run_place import RunPlace
+
+    def read(stores: WorkspaceStores) -> list[str]:
+        run = find_run(stores, ctx.params["run"])
+        return log_paths(RunPlace(stores, run.experiment_id, run.id))
+
+    return _items([(path, "") for path in _read(ctx, read) if path.startswith(incomplete)])
+
+
 def _items(found: list[tuple[str, str]]) -> list[CompletionItem]:
     from click.shell_completion import CompletionItem
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bridge.cli.texts import ID_LENGTH
@@ -14,6 +14,7 @@ from bridge.records.search import Comparison, ExperimentQuery, RunQuery, View
 if TYPE_CHECKING:
     from bridge.records.experiment import ExperimentRecord
     from bridge.records.run import RunRecord
+    from bridge.records.views import KeyRecord, SeriesSummary
     from bridge.store.workspace_stores import WorkspaceStores
 
 LATEST, RUNNING, CURRENT = "@latest", "@running", "@current"
@@ -102,11 +103,15 @@ def tags_that_begin_with(stores: WorkspaceStores, text: str, most: int) -> list[
 
 
 def metrics_of(stores: WorkspaceStores, run: str | None) -> list[str]:
-    """Return the keys of the metrics of a run, or of all runs."""
+    """Return the names of the metrics of a run, or of all runs. A column of a table has the name `key.column`."""
+    series: Iterable[SeriesSummary | KeyRecord]
     if run:
-        return list(dict.fromkeys(one.key for one in stores.tracking.views.list_series(find_run(stores, run).id)))
-    ids = [experiment.id for experiment in list_experiments(stores)]
-    return list(dict.fromkeys(key.key for key in stores.tracking.views.list_keys(ids, "metric").items))
+        series = stores.tracking.views.list_series(find_run(stores, run).id)
+    else:
+        ids = [experiment.id for experiment in list_experiments(stores)]
+        series = stores.tracking.views.list_keys(ids, "metric").items
+    numbers = (one for one in series if one.value_type != "text")
+    return list(dict.fromkeys(f"{one.key}.{one.column}" if one.column else one.key for one in numbers))
 
 
 def experiment_ids(stores: WorkspaceStores, view: View = "all") -> tuple[str, ...]:

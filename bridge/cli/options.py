@@ -19,6 +19,22 @@ limit_option = click.option(
     "--limit", "-n", type=click.IntRange(min=1), default=20, metavar="N", show_default=True,
     help="The greatest number of rows.",
 )  # fmt: skip
+columns_option = click.option(
+    "--columns",
+    "-c",
+    metavar="COLUMNS",
+    help="The columns, separated by commas: name, status, user, start_time, duration and others, params.KEY, "
+    "tags.KEY, properties.KEY, metrics.KEY, or a value of a metric, such as metrics.KEY:min, :max, :first, :step, "
+    ":count, or :@100 for the value at step 100.",
+)
+sort_option = click.option(
+    "--sort",
+    "-s",
+    metavar="COLUMNS",
+    default="",
+    help="The order: names of columns, separated by commas. `-` before a name means descending. By default, the "
+    "newest runs come first.",
+)
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 run_argument = click.argument("run", metavar="RUN", shell_complete=complete_runs)

@@ -9,9 +9,9 @@ from typing import Any
 import click
 
 SECTIONS = {
-    "See runs": ("list", "show", "ui"),
+    "See runs": ("list", "show", "search", "compare", "plot", "logs", "watch", "ui"),
     "Start and change runs": ("run", "cancel", "log", "tag", "rename", "note", "delete", "restore"),
-    "Files": ("download", "upload"),
+    "Files": ("download", "upload", "export"),
     "Workspaces": ("init", "doctor", "vacuum", "gc", "backup", "version", "completion"),
 }
 """The subcommands in the order of the help. `bridge.cli.commands` has a module for each, with its object `command`."""
@@ -21,6 +21,8 @@ HELP_NAMES = {"help_option_names": ["--help", "-h"]}
 ARGUMENTS = {
     "RUN": "A run: its id or the start of its id, its name if no other run has it, @latest, @running or @current.",
     "EXPERIMENT": "The name or the id of an experiment.",
+    "FILTER": "A filter as in MLflow, such as \"metrics.loss < 0.3 and params.model = 'cnn'\". Statuses are those of "
+    "Runbridge, such as Completed. By default, all runs match.",
     "WORKSPACE": "The folder of a workspace, or its name in $BRIDGE_HOME.",
 }
 """The explanations of arguments that several subcommands have. A subcommand explains its own ones in its text."""

@@ -43,10 +43,13 @@ def duration_text(milliseconds: int) -> str:
 
 def time_text(milliseconds: int | None) -> str:
     """Return a time of the local time zone, such as `2026-11-27 14:05`."""
-    if milliseconds is None:
-        return ""
+    return "" if milliseconds is None else clock_text(milliseconds, False)
+
+
+def clock_text(milliseconds: int, is_short: bool = True) -> str:
+    """Return a time of the local time zone: such as `14:05:31`, or with its day and without seconds."""
     try:
-        return time.strftime("%Y-%m-%d %H:%M", time.localtime(milliseconds / 1000))
+        return time.strftime("%H:%M:%S" if is_short else "%Y-%m-%d %H:%M", time.localtime(milliseconds / 1000))
     except (ValueError, OverflowError, OSError):  # the year does not fit
         return str(milliseconds)
 

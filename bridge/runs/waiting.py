@@ -9,9 +9,10 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from bridge.errors import NotAllowed, SubmitFailed
+from bridge.errors import SubmitFailed
 from bridge.records.run import TERMINAL_STATUSES
 from bridge.runs.details import run_details
+from bridge.runs.growing_file import GrowingFile
 from bridge.store.run_place import RunPlace
 
 POLL_SECONDS = 0.1
@@ -80,26 +81,21 @@ def _print(text: str, end: str = "\n") -> None:
 
 
 class _FollowedLog:
-    """A log that is read as text while it grows. Each read continues where the last one ended.
-
-    A title precedes the first text.
-    """
+    """A log that is read as text while it grows. A title precedes the first text."""
 
     def __init__(self, place: RunPlace, path: str) -> None:
-        self._place, self._path = place, path
-        self._read_bytes = 0
+        self._file = GrowingFile(place, path)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._last = "\n"
 
     def new_texts(self) -> Iterator[str]:
         """Yield the text that was added since the last call."""
-        if self._size_bytes() <= self._read_bytes:
-            return
-        if not self._read_bytes:
-            title = f"Streaming {self._path}"
-            yield f"{title}\n{'=' * len(title)}\n\n"
-        for piece in self._place.stores.artifacts.get(self._place.root(), self._path, self._read_bytes):
-            self._read_bytes += len(piece)
+        is_first = not self._file.read_bytes
+        for piece in self._file.new_pieces():
+            if is_first:
+                title = f"Streaming {self._file.path}"
+                yield f"{title}\n{'=' * len(title)}\n\n"
+                is_first = False
             yield self._seen(self._decoder.decode(piece))
 
     def end(self) -> str:
@@ -113,10 +109,3 @@ class _FollowedLog:
     def _seen(self, text: str) -> str:
         self._last = text[-1:] or self._last
         return text
-
-    def _size_bytes(self) -> int:
-        try:
-            record = self._place.stores.artifacts.stat(self._place.root(), self._path)
-        except NotAllowed:  # only MLflow's clients can read the files of this experiment
-            return 0
-        return 0 if record is None else record.size_bytes or 0

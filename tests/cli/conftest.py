@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from command_workspace import DIGITS, SCRIPT
+from command_workspace import DIGITS, LOG, SCRIPT
 
 from bridge import Experiment, Workspace
 from bridge.records.times import now_ms
@@ -31,6 +32,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Works
                 run.log("loss", 1 / (step + 1 + number), step=step)
             run.log("Category", "Red")
             run.upload_file("outputs/model.bin", __file__)
+            run.upload_file("user_logs/std_log.txt", io.BytesIO(LOG))
             run.complete() if number == 0 else run.fail("The disk is full.", "DiskFull")
         deleted = experiment.start_logging(display_name="old-yak", snapshot_directory=None)
         deleted.upload_file("outputs/old.bin", __file__)

@@ -7,6 +7,8 @@ from bridge.maintenance.backup import back_up
 from bridge.records.search import RunQuery
 
 DIGITS = "digits"
+LOG = b"first line\n\x1b[31mred\x1b[0m\nthird line\nno line end"
+"""The log of the runs that have ended."""
 SCRIPT = """\
 import sys, time
 print("arguments", sys.argv[1:], flush=True)
