@@ -109,9 +109,11 @@ def _bar(search: Search, file: Path | None) -> AbstractContextManager[Advance]:
 @contextmanager
 def _opened(file: Path | None) -> Iterator[TextIO]:
     """Open a file for writing. If the block fails, a file with this name is unchanged, and no part is left."""
-    if file is None or (file.exists() and not file.is_file()):  # a pipe or a device cannot be replaced
-        target = 1 if file is None else file
-        with open(target, "w", encoding="utf-8", errors="replace", newline="", closefd=file is not None) as output:
+    if file is None:
+        yield sys.stdout
+        return
+    if file.exists() and not file.is_file():  # a pipe or a device cannot be replaced
+        with open(file, "w", encoding="utf-8", errors="replace", newline="") as output:
             yield output
         return
     part = file.with_name(f".{file.name}.{os.getpid()}.part")

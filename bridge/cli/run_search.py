@@ -114,7 +114,7 @@ def print_search(search: Search, columns: str | None, json: bool, quiet: bool) -
     Args:
         search: the search.
         columns: the names of the columns. None means the usual ones, and those of the filter and of the order.
-        json: print JSON, with a field `columns` if columns are given.
+        json: print JSON. Its field `columns` has the given columns.
         quiet: print only ids.
     """
     given = columns_named(columns) if columns else {}
@@ -134,8 +134,7 @@ def print_search(search: Search, columns: str | None, json: bool, quiet: bool) -
 def _print_json(search: Search, runs: Sequence[RunRecord], columns: Mapping[str, AnyColumn]) -> None:
     rows = values_of(search.stores, runs, list(columns.values()))
     for run, row in zip(runs, rows, strict=True):
-        more = {"columns": dict(zip(columns, row, strict=True))} if columns else {}
-        print_json({**run_json(run, search.experiment.name), **more})
+        print_json({**run_json(run, search.experiment.name), "columns": dict(zip(columns, row, strict=True))})
 
 
 def _print_rows(search: Search, runs: Sequence[RunRecord], columns: Mapping[str, AnyColumn], is_first: bool) -> None:

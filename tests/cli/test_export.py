@@ -65,7 +65,7 @@ def test_chosen_columns_of_runs_that_match_are_written_in_an_order(workspace: Wo
 
 def test_json_has_an_object_for_each_run(workspace: Workspace, tmp_path: Path) -> None:
     output_of("export", DIGITS, "--json", tmp_path / "runs.jsonl")
-    assert (tmp_path / "runs.jsonl").read_text() == output_of("search", DIGITS, "--json", "--all")
+    assert (tmp_path / "runs.jsonl").read_text() == output_of("list", DIGITS, "--json")
     assert in_pipe("export", DIGITS, "--json", "--csv").returncode == 2
 
 
@@ -102,4 +102,4 @@ def test_a_folder_or_a_missing_folder_is_one_sentence(workspace: Workspace, tmp_
 def test_the_progress_is_shown_to_a_person(workspace: Workspace, tmp_path: Path) -> None:
     with in_terminal("export", DIGITS, tmp_path / "runs.csv") as terminal:
         assert terminal.end() == 0
-    assert "Exporting" in terminal.text and "3 runs" in terminal.text
+    assert "Exporting runs" in terminal.text and "3/3" in terminal.text

@@ -6,13 +6,14 @@ from pathlib import Path
 
 import click
 
+from bridge.cli.local_file import LocalFile
 from bridge.cli.options import columns_option, experiment_argument, sort_option, workspace_option
 from bridge.cli.subcommands import subcommand
 
 
 @subcommand("export")
 @experiment_argument
-@click.argument("file", metavar="[FILE]", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", metavar="[FILE]", required=False, type=LocalFile())
 @click.option("--csv", is_flag=True, help="Write CSV, which is the default.")
 @click.option("--json", is_flag=True, help="Write JSON, one object in each line.")
 @click.option("--filter", default="", metavar="FILTER", help="Write only runs that match, as in `runbridge search`.")

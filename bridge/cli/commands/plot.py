@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from bridge.cli.complete import complete_metrics, complete_runs
+from bridge.cli.local_file import LocalFile
 from bridge.cli.options import json_option, run_argument, workspace_option
 from bridge.cli.subcommands import subcommand
 
@@ -29,7 +30,7 @@ from bridge.cli.subcommands import subcommand
     help="The number of lines of a chart in a terminal.",
 )  # fmt: skip
 @click.option(
-    "--png", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+    "--png", type=LocalFile(), metavar="FILE",
     help="Write a picture instead. This needs matplotlib.",
 )  # fmt: skip
 @json_option
