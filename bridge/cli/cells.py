@@ -78,7 +78,7 @@ def cell_text(value: Cell, column: AnyColumn, run: RunRecord, is_short: bool) ->
         value: the value.
         column: the column.
         run: the run. A run that has not ended has the duration until now.
-        is_short: shorten ids and round numbers, for a terminal.
+        is_short: shorten ids and round numbers because a terminal shows them.
     """
     key = column.key if isinstance(column, Column) and column.entity == "attribute" else ""
     if key == "duration":

@@ -46,7 +46,7 @@ def main() -> None:
     try:
         code: Any = runbridge.main(prog_name="runbridge", standalone_mode=False)
         sys.stdout.flush()
-    except BrokenPipeError:  # such as `runbridge list | head -1`; nobody reads the rest
+    except BrokenPipeError:  # such as `runbridge list | head -1`: no process reads the rest
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         sys.exit(FAILED)  # as click does, if a part of the output was written before
     except click.Abort:

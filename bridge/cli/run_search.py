@@ -47,7 +47,7 @@ class Search:
     limit: int | None
 
     def ids(self) -> Iterator[Sequence[str]]:
-        """Yield the ids of the runs that were found, in batches. If the limit skips runs, a person is told so."""
+        """Yield the ids of the runs that were found, in batches. A notice follows if the limit skips runs."""
         found = self._stored_ids() if all(sort.ordering for sort in self.sorts) else self._sorted_ids()
         left = self.limit
         for ids in found:
