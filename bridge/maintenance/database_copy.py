@@ -121,7 +121,7 @@ def _copy_pages(source: Connection, copy: sqlite3.Connection, meter: Meter, rest
 
     def report(_: int, left: int, total: int) -> None:
         nonlocal copied, most, started
-        if total - left < copied:
+        if total - left <= copied:  # the copying has started again
             started += 1
         copied = total - left
         meter.add((copied - most) * page_bytes)
