@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -195,3 +196,44 @@ def test_a_killed_restore_leaves_no_workspace_and_is_repeated(
             assert content_of(target) == before
             target.rename(tmp_path / f"done-{attempt}")
     assert content_of(restore(report.path, tmp_path / "target-0").path) == before
+
+
+@pytest.mark.slow
+def test_a_process_goes_on_in_a_workspace_that_is_restored_at_its_path(
+    workspace: Workspace, tmp_path: Path, fork: Fork
+) -> None:
+    """Points that it logged after the backup, and while the workspace was missing, are in the restored workspace."""
+    stop = tmp_path / "stop"
+
+    def log(say: Say) -> None:
+        run = Experiment(Workspace.open(workspace.path), "kept").start_logging(outputs=False, snapshot_directory=None)
+        say(run.id)
+        count = 0
+        while not stop.exists():
+            run.log("point", value_of(count))
+            count += 1
+            time.sleep(0.002)
+            if count % 100 == 0:
+                say(f"points {count}")
+        run.flush()
+        run.complete()
+        say(f"ended {count}")
+
+    writer = fork(log)
+    run_id = writer.line()
+    assert writer.line() == "points 100"
+    workspace.close()
+    back_up(workspace.path, tmp_path / "backups")
+    assert writer.line() == "points 200"
+    shutil.rmtree(workspace.path)
+    assert writer.line() == "points 300"
+    restore(tmp_path / "backups", workspace.path)
+    for _ in range(10):
+        writer.line()
+    stop.touch()
+    *_, ended = writer.rest()
+    assert writer.wait() == 0
+    with Workspace.open(workspace.path) as again:
+        run = Run.get(again, run_id)
+        assert run.get_series("point").values.tolist() == [value_of(n) for n in range(int(ended.split()[1]))]
+        assert run.status == "Completed"
