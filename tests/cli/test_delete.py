@@ -9,6 +9,7 @@ from command_workspace import is_deleted, run_named
 from terminal import in_pipe, in_terminal, output_of, shown_in_terminal
 
 from bridge import Workspace
+from bridge.records.search import RunQuery
 
 pytestmark = pytest.mark.slow
 
@@ -42,7 +43,8 @@ def test_a_pipe_needs_the_option(workspace: Workspace) -> None:
 
 
 def test_all_names_are_checked_before_a_run_is_deleted(workspace: Workspace) -> None:
-    for name in ("nope", "old-yak"):
+    deleted = workspace.stores.tracking.search_run_ids(RunQuery(("1",), view="deleted")).items
+    for name in ("nope", "old-yak", *deleted):
         done = in_pipe("delete", "brave-fox", name, "--yes")
         assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert not is_deleted(workspace, "brave-fox")

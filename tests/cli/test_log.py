@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 from command_workspace import run_named
 from terminal import in_pipe, output_of, shown_in_terminal
 
-from bridge import Workspace
+from bridge import Experiment, Workspace
 from bridge.cli.logged_value import MOST_JOURNALS, value_of
 from bridge.store.layout import JOURNAL
 
@@ -74,14 +75,16 @@ def test_the_command_neither_owns_nor_ends_the_run(workspace: Workspace) -> None
     assert [run_named(workspace, name).status for name in ("quick-elk", "brave-fox")] == ["Running", "Completed"]
 
 
-def test_many_commands_leave_few_journals(workspace: Workspace) -> None:
+def test_many_commands_leave_few_journals(tmp_path: Path) -> None:
     """A loop of a shell logs, and no other process reads the workspace. So the command must fold."""
-    id = run_named(workspace, "quick-elk").id
     numbers = range(MOST_JOURNALS + 4)
+    with Workspace.create("looped", path=tmp_path) as workspace:
+        run = Experiment(workspace, "digits").start_logging(snapshot_directory=None, outputs=False)
+        run.complete()
     for number in numbers:
-        output_of("log", id, "score", str(number))
-    assert len(list((workspace.path / JOURNAL).iterdir())) < MOST_JOURNALS
-    assert run_named(workspace, "quick-elk").get_metrics()["score"] == list(numbers)
+        output_of("log", run.id, "score", str(number), "-w", tmp_path)
+    assert len(list((tmp_path / JOURNAL).iterdir())) < MOST_JOURNALS
+    assert run.get_metrics()["score"] == list(numbers)
 
 
 @pytest.mark.parametrize(
