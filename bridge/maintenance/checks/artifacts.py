@@ -8,6 +8,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
@@ -188,13 +189,18 @@ def unchanging(examined: Examined) -> Iterator[None]:
 
 def _orphans(examined: Examined) -> Iterator[Finding]:
     """Yield the files that are not in the index."""
-    for place in _files(examined.artifacts):
-        if _is_listed(examined, place):
-            continue
+    for place in _unlisted(examined):
         with unchanging(examined):
             exists = os.path.lexists(examined.artifacts / place)
             if exists and not _is_listed(examined, place):
                 yield found("artifact.orphan", place, "The file is not in the index of artifacts.", place)
+
+
+def _unlisted(examined: Examined) -> Iterator[str]:
+    """Yield the files that seem to be missing in the index. One read transaction looks up many files."""
+    places = _files(examined.artifacts)
+    while some := list(islice(places, ROWS_AT_ONCE)):
+        yield from examined.read(lambda c, some=some: [place for place in some if not is_listed(c, place)])  # type: ignore[misc]
 
 
 def _is_listed(examined: Examined, place: str) -> bool:

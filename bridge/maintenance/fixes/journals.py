@@ -54,8 +54,9 @@ def correct_receipts(repair: Repair, findings: Sequence[Finding]) -> None:
         with folder.folding(wait=True):
             for finding in findings:
                 (journal_id,) = finding.target
-                with repair.database.write() as c:
+                with repair.database.read() as c:
                     stored = stored_end(c, folder, journal_id)
+                with repair.database.write() as c:
                     repair.copies.rows(c, "receipt", "journal_id = ?", (journal_id,))
                     c.execute("UPDATE receipt SET stored = ? WHERE journal_id = ?", (stored, journal_id))
     finally:

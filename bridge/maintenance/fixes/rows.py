@@ -13,8 +13,8 @@ from bridge.store.sql.changes import next_change
 from bridge.store.sql.connection import Connection
 from bridge.store.sql.names import SERIES, TAG
 
-ROWS_AT_ONCE = 1_000
-"""The number of rows that one transaction moves."""
+ROWS_AT_ONCE = 100
+"""The number of rows that one transaction moves. A row may contain some megabytes of points."""
 
 
 def move_orphans(repair: Repair, findings: Sequence[Finding]) -> None:
