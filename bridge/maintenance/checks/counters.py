@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bridge.maintenance.checks.series import Expected, Row, last_positions
+from bridge.maintenance.checks.series import Lasts
 from bridge.maintenance.findings import Finding, found
 from bridge.store.sql.connection import Connection
 from bridge.store.sql.statements import in_chunks
@@ -32,20 +32,17 @@ class Counter(NamedTuple):
         return f"run {self.run_id}, " + (f"name {self.name}" if self.key is None else repr(self.key))
 
 
-def check_counters(
-    c: Connection, runs: Sequence[int], rows: Sequence[Row], expected: Expected | None
-) -> Iterator[Finding]:
-    """Check the counters of runs. `rows` are all their series, and `expected` is what their points show."""
-    lasts = last_positions(expected)
-    present = set()
+def check_counters(c: Connection, runs: Sequence[int], lasts: Lasts) -> Iterator[Finding]:
+    """Check the counters of runs. `lasts` has the last positions of all their keys."""
+    missing = dict(lasts)
     for counter in map(Counter._make, in_chunks(c, READ, runs)):
         key = counter.run, counter.key or f"name {counter.name}"
-        present.add(key)
-        yield from _of_counter(counter, *lasts.get(key, (-1, not any((row.run, row.key) == key for row in rows))))
-    subjects = {(row.run, row.key or f"name {row.name}"): row.run_id for row in rows}
-    for run, name in sorted(lasts.keys() - present):
+        missing.pop(key, None)
+        yield from _of_counter(counter, *lasts.get(key, (-1, True)))
+    run_ids = dict(in_chunks(c, "SELECT key, id FROM run WHERE key IN ({})", list({run for run, _ in missing})))
+    for run, name in missing:
         problem = "The key has points, but no counter."
-        yield found("counter.missing", f"run {subjects[run, name]}, {name!r}", problem, run, name)
+        yield found("counter.missing", f"run {run_ids.get(run)}, {name!r}", problem, run, name)
 
 
 def _of_counter(counter: Counter, last: int, whole: bool) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bridge.maintenance.checks.counters import check_counters
 from bridge.maintenance.checks.labels import check_labels
-from bridge.maintenance.checks.series import Expected, Row, check_series, read_rows
+from bridge.maintenance.checks.series import Expected, Lasts, Row, add_last_positions, check_series, read_rows
 from bridge.maintenance.examined import Examined
 from bridge.maintenance.findings import Finding, found
 from bridge.store.sql.connection import Connection
@@ -16,8 +16,8 @@ from bridge.store.sql.names import SERIES
 from bridge.store.sql.purge import BIN
 from bridge.store.sql.statements import in_chunks
 
-RUNS_AT_ONCE = 50
-"""The number of runs that one read transaction checks. Their rows, but not their points, are in memory together."""
+RUNS_AT_ONCE, SERIES_AT_ONCE = 50, 2_000
+"""The number of runs that one read transaction checks, and of series whose rows are in memory together."""
 
 LATE_MILLISECONDS = 24 * 3_600_000
 """How far a time may be in the future. Clocks differ, and some programs log local times."""
@@ -63,13 +63,17 @@ def check_some(c: Connection, runs: Sequence[int], latest: int) -> Iterator[Find
         runs: the keys of the runs.
         latest: the time in milliseconds since 1970 UTC after which a time is in the future.
     """
-    rows = read_rows(c, runs)
-    findings, expected = check_series(c, rows)
-    yield from findings
-    yield from _names(c, rows)
-    yield from check_counters(c, runs, rows, expected)
+    lasts: Lasts = {}
+    ids = [row[0] for row in in_chunks(c, "SELECT id FROM series WHERE run IN ({})", runs)]
+    for start in range(0, len(ids), SERIES_AT_ONCE):
+        rows = read_rows(c, ids[start : start + SERIES_AT_ONCE])
+        findings, expected = check_series(c, rows)
+        yield from findings
+        yield from _names(c, rows)
+        yield from _of_clocks(expected, latest)
+        add_last_positions(lasts, rows, expected)
+    yield from check_counters(c, runs, lasts)
     yield from check_labels(c, runs)
-    yield from _of_clocks(expected, latest)
 
 
 def _names(c: Connection, rows: Sequence[Row]) -> Iterator[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 from bridge.maintenance.checks.pieces import Reading, Series, Summaries, Summariser
 from bridge.maintenance.findings import Finding, found
@@ -19,13 +19,11 @@ if TYPE_CHECKING:
 
     Array = numpy.ndarray[Any, Any]
 
-OF_RUNS = "s.run IN ({})"
-OF_IDS = "s.id IN ({})"
 READ = (
     'SELECT s.id, s.run, r.id, s.name, n.key, n.kind, n."column", n.value_type, s.indexed, s.prefix, s.hot,'
     f" w.run IS NOT NULL, {', '.join(f's.{column}' for column in STATE)}"
     " FROM series s LEFT JOIN run r ON r.key = s.run LEFT JOIN name n ON n.id = s.name"
-    " LEFT JOIN waiting w ON w.run = s.run"
+    " LEFT JOIN waiting w ON w.run = s.run WHERE s.id IN ({})"
 )
 ALL_NAN = 9e999
 """The value of the index for NaN."""
@@ -58,9 +56,14 @@ class Row(NamedTuple):
         )
 
     @property
+    def key_or_name(self) -> str:
+        """The key, or the number of the name if the key is lost."""
+        return f"name {self.name}" if self.key is None else self.key
+
+    @property
     def subject(self) -> str:
         """A text that names the series in findings."""
-        key = f"name {self.name}" if self.key is None else repr(self.key)
+        key = self.key_or_name if self.key is None else repr(self.key)
         column = f", column {self.column!r}" if self.column else ""
         kind = f", kind {self.kind}" if self.kind and not self.column else ""
         return f"run {self.run_id}, {key}{column}{kind}"
@@ -80,9 +83,9 @@ class Expected(NamedTuple):
     greatest_timestamps: Array
 
 
-def read_rows(c: Connection, values: Sequence[int], where: str = OF_RUNS) -> list[Row]:
-    """Return the series of runs, or with `OF_IDS` the series with these ids."""
-    return [Row._make((*row[:12], row[12:])) for row in in_chunks(c, f"{READ} WHERE {where}", values)]
+def read_rows(c: Connection, ids: Sequence[int]) -> list[Row]:
+    """Return the series with these ids."""
+    return [Row._make((*row[:12], row[12:])) for row in in_chunks(c, READ, ids)]
 
 
 def check_series(c: Connection, rows: Sequence[Row]) -> tuple[list[Finding], Expected | None]:
@@ -217,13 +220,16 @@ def _of_index(row: Row) -> Iterator[Finding]:
         yield found("series.index", row.subject, problem, row.id)
 
 
-def last_positions(expected: Expected | None) -> dict[tuple[int, str], tuple[int, bool]]:
-    """Return, for each run and key, the last position of its points, and whether all points can be read."""
-    lasts: dict[tuple[int, str], tuple[int, bool]] = {}
-    if expected is None:
-        return lasts
-    for row, last, whole in zip(expected.rows, expected.lasts, expected.whole, strict=True):
-        key = row.run, row.key or f"name {row.name}"
-        before = lasts.get(key, (-1, True))
-        lasts[key] = max(before[0], last), before[1] and whole
-    return lasts
+Lasts: TypeAlias = "dict[tuple[int, str], tuple[int, bool]]"
+"""For each run and key: the last position of its points, or -1, and whether all its points can be read."""
+
+
+def add_last_positions(lasts: Lasts, rows: Sequence[Row], expected: Expected | None) -> None:
+    """Add the last positions of series to those of other series, which may have the same keys."""
+    known = {} if expected is None else {
+        row.id: (last, whole) for row, last, whole in zip(expected.rows, expected.lasts, expected.whole, strict=True)
+    }  # fmt: skip
+    for row in rows:
+        last, whole = known.get(row.id, (-1, False))
+        before = lasts.get((row.run, row.key_or_name), (-1, True))
+        lasts[row.run, row.key_or_name] = max(before[0], last), before[1] and whole

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bridge.maintenance.checks.pieces import differences, read_chunk
-from bridge.maintenance.checks.series import OF_IDS, Expected, Row, check_series, read_rows
+from bridge.maintenance.checks.series import Expected, Row, check_series, read_rows
 from bridge.maintenance.findings import Finding
 from bridge.maintenance.fixes.repair import Repair, portions
 from bridge.store.chunks import ChunkFacts, facts_of
@@ -44,7 +44,7 @@ def correct_series(repair: Repair, findings: Sequence[Finding]) -> None:
 
 
 def _computed(c: Connection, ids: Sequence[int]) -> tuple[list[Row], Expected | None]:
-    rows = read_rows(c, ids, OF_IDS)
+    rows = read_rows(c, ids)
     return rows, check_series(c, rows)[1]
 
 
@@ -52,7 +52,7 @@ def _store_states(repair: Repair, ids: Sequence[int], before: tuple[list[Row], E
     """Store states, and return True; return False if the series have changed since the states were computed."""
     with repair.database.write() as c:
         rows, expected = _computed(c, ids) if before is None else before
-        if before is not None and read_rows(c, ids, OF_IDS) != rows:
+        if before is not None and read_rows(c, ids) != rows:
             return False
         if expected is not None:
             _update(repair, c, expected)
