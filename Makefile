@@ -67,7 +67,7 @@ page: .venv/.dev
 	@$(PYTEST) --numprocesses 3 --dist loadfile -m "$(ALONE)" tests/browser/portal
 
 alone: .venv/.dev
-	@$(PYTEST) -m "$(ALONE)" --ignore tests/browser/portal
+	@$(PYTEST) -m "$(ALONE)" --ignore tests/browser/portal tests/browser tests/pythons
 
 # The page's JavaScript packages of other projects, fetched once with npm, and the page's modules, joined after each
 # change. Without npm, all but the page works.

@@ -48,7 +48,7 @@ def test_no_acknowledged_point_is_lost_when_the_writer_is_killed(fork, tmp_path,
     """All points that the killed process reported are stored, in order, with at most one more."""
     api(Workspace.create("warm", path=tmp_path / "warm"), _new_run(tmp_path / "warm"))(0)  # import the modules once
     chance = random.Random(4)
-    for attempt in range(100 * scale):
+    for attempt in range(60 * scale):
         workspace = Workspace.create("work", path=tmp_path / str(attempt % 10), exist_ok=True)
         run_id = _new_run(workspace.path)
 
