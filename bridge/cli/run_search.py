@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -94,18 +95,26 @@ def new_search(
         stores: the workspace.
         experiment: the experiment.
         filter: a filter in MLflow's grammar. An empty text matches all runs.
-        sort: names of columns, such as `-metrics.loss,name`; `-` means descending.
+        sort: names of columns, such as `-metrics.loss,name`; `-` means descending. `metrics.loss DESC`, as in MLflow,
+            is the same.
         view: whether active or deleted runs are found.
         limit: the greatest number of runs; None means all.
 
     Raises:
         InvalidValue: the filter or the order is not valid.
     """
+    sort = _with_signs(sort)
     sorts = sorts_of(sort)
     names = [name.removeprefix("-") for name in parts_of(sort)]
     order = tuple(sort.ordering for sort in sorts if sort.ordering)
     query = RunQuery((experiment.id,), parse_run_filter(filter), order, view)
     return Search(stores, experiment, query, sorts, {name: column_of(name) for name in names}, limit)
+
+
+def _with_signs(sort: str) -> str:
+    """Return an order with `-` in place of MLflow's `DESC`."""
+    signed = re.sub(r"(^|,)\s*-?([^,]+?)\s+DESC\s*(?=,|$)", r"\1-\2", sort, flags=re.IGNORECASE)
+    return re.sub(r"\s+ASC\s*(?=,|$)", "", signed, flags=re.IGNORECASE)
 
 
 def print_search(search: Search, columns: str | None, json: bool, quiet: bool) -> None:

@@ -9,12 +9,42 @@ from typing import Any
 import click
 
 SECTIONS = {
-    "See runs": ("list", "show", "search", "compare", "plot", "logs", "watch", "ui"),
-    "Start and change runs": ("run", "cancel", "log", "tag", "rename", "note", "delete", "restore"),
-    "Files": ("download", "upload", "export"),
-    "Workspaces": ("init", "doctor", "vacuum", "gc", "backup", "version", "completion"),
+    "See runs": {
+        "list": "List experiments, the runs of one, or workspaces.",
+        "show": "Show one run with its params, metrics, files and error.",
+        "search": "Search the runs of an experiment with a filter.",
+        "compare": "Compare runs side by side.",
+        "plot": "Draw charts of metrics in the terminal.",
+        "logs": "Print the logs of a run, or follow them.",
+        "watch": "Watch the running runs of an experiment.",
+        "ui": "Show the workspace on a page in the browser.",
+    },
+    "Start and change runs": {
+        "run": "Run a script as a new run.",
+        "cancel": "Cancel runs.",
+        "log": "Log a value of a metric, for shell scripts.",
+        "tag": "Set, remove or print tags of a run.",
+        "rename": "Give a run another name.",
+        "note": "Write or print the note of a run.",
+        "delete": "Delete runs. They can be restored.",
+        "restore": "Restore deleted runs, or a workspace from a backup.",
+    },
+    "Files": {
+        "download": "Copy files of a run to this computer.",
+        "upload": "Store files with a run.",
+        "export": "Export the runs of an experiment as CSV.",
+    },
+    "Workspaces": {
+        "init": "Create a workspace.",
+        "doctor": "Check a workspace, and repair it.",
+        "vacuum": "Give back space that is not needed.",
+        "gc": "Remove deleted runs permanently.",
+        "backup": "Back up a workspace.",
+        "version": "Print the versions of Runbridge and its packages.",
+        "completion": "Print the script that completes words in a shell.",
+    },
 }
-"""The subcommands in the order of the help. `bridge.cli.commands` has a module for each, with its object `command`."""
+"""The subcommands in the order of the help, each with one line. `bridge.cli.commands` has a module for each."""
 
 HELP_NAMES = {"help_option_names": ["--help", "-h"]}
 
@@ -54,13 +84,9 @@ class Subcommands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the sections of the help."""
-        width = max(len(name) for name in self.list_commands(ctx))
-        for title, names in SECTIONS.items():
-            commands = [(name, self.get_command(ctx, name)) for name in names]
-            room = formatter.width - 6 - width
-            rows = [(name.ljust(width), each.get_short_help_str(room)) for name, each in commands if each]
+        for title, lines in SECTIONS.items():
             with formatter.section(title):
-                formatter.write_dl(rows)
+                formatter.write_dl([(name.ljust(10), line) for name, line in lines.items()])
 
 
 class Subcommand(click.Command):

@@ -39,6 +39,7 @@ def test_runs_are_ordered_by_values_that_no_store_orders_by(workspace: Workspace
         "metrics.loss:max": ["quick-elk", "calm-owl", "brave-fox"],
         "-metrics.loss:max": ["brave-fox", "quick-elk", "calm-owl"],
         "-metrics.loss,name": ["quick-elk", "brave-fox", "calm-owl"],
+        "metrics.loss DESC, name ASC": ["quick-elk", "brave-fox", "calm-owl"],
         "name": ["brave-fox", "calm-owl", "quick-elk"],
     }.items():
         assert [row[1] for row in rows("--sort", sort, "--columns", "name")[1:]] == names, sort
