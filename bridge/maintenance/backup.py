@@ -22,7 +22,7 @@ from bridge.maintenance.artifact_copy import (
     wanted_files,
 )
 from bridge.maintenance.backups import WORKSPACE, Backups, locked_backups
-from bridge.maintenance.copying import content_of, flush_file
+from bridge.maintenance.copying import content_of, flush_files
 from bridge.maintenance.database_copy import check_database, copy_database, reading
 from bridge.maintenance.journal_copy import JournalCopy, journal_bytes
 from bridge.maintenance.manifest import Entry, ManifestWriter, entries_of
@@ -183,8 +183,7 @@ class _Making:
                 entry = self._resolved(copy, wanted, entry)
             if entry is not None:
                 manifest.add(entry)
-        for path in copy.copied:
-            flush_file(self._files, path)
+        flush_files(self._files, copy.copied)
         self._linked_bytes = copy.linked_bytes
 
     def _resolved(self, copy: ArtifactCopy, wanted: Wanted, entry: Entry | None) -> Entry | None:

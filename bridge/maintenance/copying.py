@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from io import FileIO
+from itertools import islice
 from typing import BinaryIO, NamedTuple
 
 from bridge.errors import StoreUnavailable
@@ -15,6 +19,9 @@ from bridge.maintenance.progress import Meter
 from bridge.store.folder.files import Files
 
 PIECE_BYTES = 1 << 20
+
+FLUSHING_THREADS, FLUSHED_AT_ONCE = 16, 10_000
+"""How many threads wait for files to be on the disk, and how many files they get at a time."""
 
 NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
 
@@ -73,8 +80,15 @@ def content_of(file: BinaryIO, size_bytes: int | None, path: str, meter: Meter) 
     return Content(size, digest.hexdigest())
 
 
-def flush_file(files: Files, path: str) -> None:
-    """Wait until a file is on the disk."""
+def flush_files(files: Files, paths: Iterable[str]) -> None:
+    """Wait until files are on the disk. File systems write many files together if several threads wait for them."""
+    left = iter(paths)
+    with ThreadPoolExecutor(FLUSHING_THREADS) as threads:
+        while some := list(islice(left, FLUSHED_AT_ONCE)):
+            deque(threads.map(partial(_flush, files), some), maxlen=0)  # raises the errors of the threads
+
+
+def _flush(files: Files, path: str) -> None:
     file = files.find(path)
     if file is not None:
         with file:

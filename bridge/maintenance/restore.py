@@ -16,7 +16,7 @@ from bridge.address import check_local_path
 from bridge.errors import AlreadyExists, InvalidValue, StoreUnavailable
 from bridge.journal.system import CallFailed, system
 from bridge.maintenance.backups import WORKSPACE, find_backup, flush_folder, flush_folders
-from bridge.maintenance.copying import Content, copy_file, flush_file
+from bridge.maintenance.copying import Content, copy_file, flush_files
 from bridge.maintenance.database_copy import check_database
 from bridge.maintenance.manifest import Entry, entries_of, read_summary
 from bridge.maintenance.progress import Meter, Progress
@@ -125,8 +125,7 @@ def _fill(backup: Path, part: Path, shared: bool, meter: Meter) -> None:
             pass
     damaged = [entry.path for entry in entries_of(backup) if not _is_copied(source, entry, files, meter)]
     raise_if_damaged(backup, damaged)
-    for entry in entries_of(backup):
-        flush_file(files, entry.path)
+    flush_files(files, (entry.path for entry in entries_of(backup)))
     for path in part.glob(f"*{DATABASE_ENDING}"):
         check_database(path)
 
