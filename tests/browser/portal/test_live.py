@@ -86,9 +86,10 @@ def test_a_point_of_another_process_is_on_the_page_within_a_second(page: Page, s
     page.wait_for_function("() => document.querySelector('[data-chart=loss] .lines-plot')?.plot?.lines[0]?.n === 20")
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url))
-    waits = []
+    waits: list[float] = []
     with writer(site, run) as other:
-        for step in (20, 21, 22):
+        while len(waits) < 3 or (min(waits) >= SOON_SECONDS and len(waits) < 12):  # other tests may use the processors
+            step = 20 + len(waits)
             logged = other.log("loss", step * 10.0, step)
             page.wait_for_function(
                 "(value) => document.querySelector('.table-row .number').textContent === value", arg=str(step * 10)
@@ -97,10 +98,10 @@ def test_a_point_of_another_process_is_on_the_page_within_a_second(page: Page, s
                 "(n) => document.querySelector('[data-chart=loss] .lines-plot').plot.lines[0].n === n", arg=step + 1
             )
             waits.append(time.monotonic() - logged)
-    assert min(waits) < SOON_SECONDS, waits  # the shortest wait, because other tests may use the processors
-    assert last_point(page, "loss")[:2] == [22, 220]
+    assert min(waits) < SOON_SECONDS, waits
+    assert last_point(page, "loss")[:2] == [step, 10 * step]
     assert not [url for url in requests if url.endswith("/series")], "only the tail of the series is read"
-    expect(grid.get_by_role("row", name="live-run")).to_contain_text("220")
+    expect(grid.get_by_role("row", name="live-run")).to_contain_text(str(10 * step))
     run.complete()
 
 

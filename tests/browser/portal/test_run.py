@@ -178,8 +178,9 @@ def test_a_point_of_another_process_is_shown_within_a_second(
         visit(site, page, run)
         expect(page.get_by_role("status", name="Live updates")).to_have_text("live")
         row = page.get_by_role("region", name="Latest metrics").get_by_role("row", name=re.compile("loss"))
-        seconds = []
-        for value in (8.5, 7.5, 6.5):
+        seconds: list[float] = []
+        while len(seconds) < 3 or (min(seconds) > 1.0 and len(seconds) < 12):  # other tests may use the processors
+            value = 100.5 + len(seconds)
             writer.stdin.write(f"{value}\n")
             writer.stdin.flush()
             writer.stdout.readline()
@@ -188,14 +189,15 @@ def test_a_point_of_another_process_is_shown_within_a_second(
             seconds.append(time.monotonic() - before)
         page.get_by_role("link", name="Metrics").click()
         card = page.get_by_role("figure", name="loss", exact=True)
-        expect(card).to_contain_text("4 points")
+        expect(card).to_contain_text(f"{1 + len(seconds)} points")
         expect(card.locator("canvas").first).to_be_visible()
         writer.stdin.write("1.25\n")
         writer.stdin.flush()
-        expect(card).to_contain_text("5 points")
-        page.wait_for_function("() => document.querySelector('.lines-plot').plot.lines[0].n === 5")
+        expect(card).to_contain_text(f"{2 + len(seconds)} points")
+        drawn = "(count) => document.querySelector('.lines-plot').plot.lines[0].n === count"
+        page.wait_for_function(drawn, arg=2 + len(seconds))
         writer.stdin.close()
-    assert min(seconds) <= 1.0  # the machine may be busy with other tests
+    assert min(seconds) <= 1.0
     page.get_by_role("link", name="Overview").click()
     run.complete()
     expect(page.get_by_role("region", name="About")).to_contain_text("Completed")

@@ -123,14 +123,15 @@ def test_a_running_log_is_followed_within_a_second(logs: Logs) -> None:
     logs.begin(b"first\n" * 500)
     text = logs.open()
     expect(text.get_by_text("first").last).to_be_visible()
-    seconds = []
-    for number in range(4):
+    seconds: list[float] = []
+    while len(seconds) < 4 or (min(seconds) > 1.0 and len(seconds) < 12):  # other tests may use the processors
+        number = len(seconds)
         before = time.monotonic()
         logs.add(b"more %d\n" % number)
         expect(text.get_by_text(f"more {number}", exact=True)).to_be_visible()
         seconds.append(time.monotonic() - before)
         assert is_at_end(text)
-    assert min(seconds) <= 1.0  # the machine may be busy with other tests
+    assert min(seconds) <= 1.0
 
 
 def test_what_a_run_prints_at_its_end_is_shown(logs: Logs) -> None:

@@ -82,7 +82,7 @@ def running(
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + 120
+    end = time.monotonic() + 240
     while True:
         try:
             urllib.request.urlopen(url, timeout=5).close()
