@@ -114,7 +114,7 @@ def new_search(
 def _with_signs(sort: str) -> str:
     """Return an order with `-` in place of MLflow's `DESC`."""
     signed = re.sub(r"(^|,)\s*-?([^,]+?)\s+DESC\s*(?=,|$)", r"\1-\2", sort, flags=re.IGNORECASE)
-    return re.sub(r"\s+ASC\s*(?=,|$)", "", signed, flags=re.IGNORECASE)
+    return re.sub(r",\s+", ",", re.sub(r"\s+ASC\s*(?=,|$)", "", signed, flags=re.IGNORECASE))
 
 
 def print_search(search: Search, columns: str | None, json: bool, quiet: bool) -> None:

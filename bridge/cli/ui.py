@@ -52,10 +52,11 @@ def show(workspace: str | None, port: int | None, browser: bool, read_only: bool
         ended.callback(remove_opener)
         if not vendor.is_fetched():
             print(f"The page needs JavaScript packages that are missing: run {vendor.COMMAND}", file=sys.stderr)
-        _announce(stores, server.address_with_code(place), "until Ctrl-C")
-        if browser:
-            open_browser(server.address, server.session.new_code(), place)  # it waits until the server answers
-        server.run()
+        with suppress(KeyboardInterrupt):  # the server handles Ctrl-C only once it runs
+            _announce(stores, server.address_with_code(place), "until Ctrl-C")
+            if browser:
+                open_browser(server.address, server.session.new_code(), place)  # it waits until the server answers
+            server.run()
 
 
 def _announce(stores: WorkspaceStores, address: str, when: str) -> None:
