@@ -41,7 +41,7 @@ def export(search: Search, file: Path | None, columns: str | None, is_json: bool
     """
     chosen = columns_named(columns) if columns else {}
     total = 0
-    with _opened(file) as output, _bar(search, file) as advance:
+    with opened_file(file) as output, _bar(search, file) as advance:
         lines = _json(search, output) if is_json else _csv(search, output, chosen, is_for_spreadsheets)
         for count in lines:
             total += count
@@ -107,7 +107,7 @@ def _bar(search: Search, file: Path | None) -> AbstractContextManager[Advance]:
 
 
 @contextmanager
-def _opened(file: Path | None) -> Iterator[TextIO]:
+def opened_file(file: Path | None) -> Iterator[TextIO]:
     """Open a file for writing. If the block fails, a file with this name is unchanged, and no part is left."""
     if file is None:
         yield sys.stdout

@@ -13,6 +13,7 @@ from command_workspace import DIGITS, run_named
 from terminal import in_pipe, in_terminal, output_of
 
 from bridge import Workspace
+from bridge.cli.export import opened_file
 
 pytestmark = pytest.mark.slow
 
@@ -74,6 +75,9 @@ def test_a_file_is_replaced_only_when_the_new_one_is_complete(workspace: Workspa
     file.write_text("old")
     assert in_pipe("export", DIGITS, file, "--filter", "nonsense").returncode == 1
     assert in_pipe("export", DIGITS, file, "--columns", "nonsense").returncode == 1
+    with pytest.raises(KeyboardInterrupt), opened_file(file) as output:
+        output.write("a part")
+        raise KeyboardInterrupt
     assert file.read_text() == "old"
     assert sorted(os.listdir(tmp_path)) == ["runs.csv", "trials"]
     with in_terminal("export", DIGITS, file) as terminal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import subprocess
 import time
 from pathlib import Path
@@ -87,12 +88,16 @@ def test_ctrl_c_ends_following(workspace: Workspace) -> None:
 
 
 @pytest.mark.parametrize("lines", [1, 200_000])
-def test_nothing_is_reported_if_the_reader_ends_early(workspace: Workspace, tmp_path: Path, lines: int) -> None:
+@pytest.mark.parametrize("subcommand", ["logs", "show"])
+def test_nothing_is_reported_if_the_reader_ends_early(
+    workspace: Workspace, tmp_path: Path, subcommand: str, lines: int
+) -> None:
     file = tmp_path / "large.txt"
     file.write_bytes(b"some line\n" * lines)
     run_named(workspace, "brave-fox").upload_file(PATH, file)
-    command = [*COMMAND, "logs", "brave-fox"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+    command = [*COMMAND, subcommand, "brave-fox"]
+    buffered = {**os.environ, "PYTHONUNBUFFERED": ""}
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=buffered) as process:
         assert process.stdout and process.stderr
         process.stdout.close()
         assert process.stderr.read() == b""

@@ -13,6 +13,7 @@ from command_workspace import DIGITS, run_named
 from terminal import COMMAND, in_pipe, in_terminal
 
 from bridge import Experiment, Workspace
+from bridge.records.run import RunRecord
 
 pytestmark = pytest.mark.slow
 
@@ -51,6 +52,9 @@ def test_a_pipe_gets_a_line_for_each_change(workspace: Workspace) -> None:
         assert next_line(process)[1:4] == [new.id, "new-ant", "Running"]
         new.complete()
         assert next_line(process)[1:4] == [new.id, "new-ant", "Completed"]
+        ended = RunRecord("a" * 32, new.experiment.id, display_name="short-bee", status="Completed")
+        workspace.stores.tracking.create_runs([ended])
+        assert next_line(process)[1:4] == [ended.id, "short-bee", "Completed"]
         assert interrupted(process) == (0, "")
 
 
