@@ -6,7 +6,7 @@ import json
 
 import pytest
 from command_workspace import is_deleted, run_named
-from terminal import in_pipe, in_terminal, output_of, shown_in_terminal
+from terminal import completions, in_pipe, in_terminal, output_of, shown_in_terminal
 
 from bridge import Workspace
 from bridge.records.search import RunQuery
@@ -70,6 +70,11 @@ def test_deleted_runs_are_restored(workspace: Workspace) -> None:
         ("old-yak", "active"),
         ("calm-owl", "active"),
     ]
+
+
+def test_only_deleted_runs_are_completed(workspace: Workspace) -> None:
+    assert completions("restore", "old") == ["old-yak"]
+    assert completions("restore", "brave") == []
 
 
 def test_a_name_means_the_run_that_is_not_deleted(workspace: Workspace) -> None:

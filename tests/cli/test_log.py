@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from pathlib import Path
 
 import pytest
 from command_workspace import run_named
 from terminal import in_pipe, output_of, shown_in_terminal
 
-from bridge import Experiment, Workspace
+from bridge import Experiment, Run, Workspace
 from bridge.cli.logged_value import MOST_JOURNALS, value_of
 from bridge.store.layout import JOURNAL
 
@@ -65,6 +66,14 @@ def test_a_script_logs_to_its_own_run(workspace: Workspace) -> None:
     done = in_pipe("log", "@current", "score", "1", BRIDGE_RUN_ID="")
     assert (done.returncode, done.stdout) == (1, "")
     assert "There is no run '@current'" in done.stderr
+
+
+def test_a_submitted_script_logs_with_the_command(workspace: Workspace) -> None:
+    command = [sys.executable, "-m", "bridge", "log", "@current", "score", "0.5"]
+    (workspace.path / "train.sh.py").write_text(f"import subprocess; subprocess.run({command}, check=True)")
+    run = Run.get(workspace, output_of("run", "train.sh.py").strip())
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert run.get_metrics() == {"score": 0.5}
 
 
 def test_the_command_neither_owns_nor_ends_the_run(workspace: Workspace) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_workspace import run_named
-from terminal import in_pipe, in_terminal, output_of, shown_in_terminal
+from terminal import completions, in_pipe, in_terminal, output_of, shown_in_terminal
 
 from bridge import Workspace
 
@@ -43,6 +43,12 @@ def test_after_an_error_no_tag_has_changed(workspace: Workspace, arguments: list
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
     assert reason in done.stderr
     assert run_named(workspace, "brave-fox").tags == {"team": "vision"}
+
+
+def test_keys_of_tags_are_completed(workspace: Workspace) -> None:
+    run_named(workspace, "calm-owl").tag("teacher")
+    assert completions("tag", "brave-fox", "tea") == ["teacher", "team"]
+    assert completions("tag", "brave-fox", "mlflow") == []
 
 
 def test_a_run_is_renamed(workspace: Workspace) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from command_workspace import run_named
-from terminal import in_pipe, in_terminal, output_of, shown_in_terminal
+from terminal import completions, in_pipe, in_terminal, output_of, shown_in_terminal
 
 from bridge import Workspace
 from bridge.cli.downloads import _place_new
@@ -116,6 +116,11 @@ def test_odd_arguments_copy_nothing(workspace: Workspace, arguments: list[str], 
     assert reason in done.stderr
     assert content_below(workspace.path / "artifacts") == before
     assert list(Path("outputs").iterdir()) == []
+
+
+def test_files_of_the_run_are_completed(workspace: Workspace) -> None:
+    found = completions("download", "brave-fox", "outputs/m")
+    assert found == ["outputs/model.bin"]
 
 
 def test_a_bar_is_shown_to_a_person(workspace: Workspace, tmp_path: Path) -> None:
