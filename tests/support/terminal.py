@@ -43,7 +43,7 @@ def completions(*words: str) -> list[str]:
     """Return what the shell offers for the last word of a command."""
     line, place = " ".join(("runbridge", *words)), str(len(words))
     done = in_pipe(_RUNBRIDGE_COMPLETE="bash_complete", COMP_WORDS=line, COMP_CWORD=place)
-    return [offer.split(",", 1)[1] for offer in done.stdout.splitlines()]
+    return [offer.split(",", 1)[1] for offer in done.stdout.splitlines() if offer]
 
 
 class Terminal:
