@@ -27,6 +27,7 @@ HEADERS = {
 FIELDS = {"last": "value", "step": "step"}
 """The field of a latest point that a statistic means."""
 
+PREFIXES = ("metrics.", "params.", "tags.", "properties.")
 MOST_COLUMNS = 200
 
 
@@ -42,8 +43,17 @@ def columns_named(text: str) -> dict[str, AnyColumn]:
     return {name: column_of(name) for name in names}
 
 
-def header_of(name: str, column: AnyColumn) -> str:
-    """Return the header of a column: the name that was given, or a short name of an attribute."""
+def headers_of(columns: Mapping[str, AnyColumn], is_short: bool) -> list[str]:
+    """Return the headers of columns: the names that were given, or the short names of attributes.
+
+    With `is_short`, keys have no prefix such as `metrics.`, unless two headers would then be equal.
+    """
+    whole = [_header(name, column) for name, column in columns.items()]
+    short = [header.partition(".")[2] if header.startswith(PREFIXES) else header for header in whole]
+    return short if is_short and len(set(short)) == len(short) else whole
+
+
+def _header(name: str, column: AnyColumn) -> str:
     return HEADERS.get(column.key, name) if isinstance(column, Column) and column.entity == "attribute" else name
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bridge.cli.cells import AnyColumn, cell_text, columns_named, header_of, is_right, values_of
+from bridge.cli.cells import AnyColumn, cell_text, columns_named, headers_of, is_right, values_of
 from bridge.cli.json_records import run_json
 from bridge.cli.output import is_terminal, notice, print_json, print_table
 from bridge.cli.texts import plural
@@ -154,7 +154,7 @@ def _print_rows(search: Search, runs: Sequence[RunRecord], columns: Mapping[str,
         [cell_text(value, column, run, is_short) for value, column in zip(row, shown.values(), strict=True)]
         for run, row in zip(runs, values_of(search.stores, runs, list(shown.values())), strict=True)
     ]
-    headers = [header_of(name, column) for name, column in shown.items()]
+    headers = headers_of(shown, is_short)
     right = [header for header, column in zip(headers, shown.values(), strict=True) if is_right(column)]
     print_table(headers, rows, right, has_headers=is_first or is_short)
     if is_first and not runs:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Table
 from rich.text import Text
+
+from bridge.cli.texts import ID_LENGTH
 
 STATUS_STYLES = {
     "Completed": "green",
@@ -31,10 +33,13 @@ def styled(text: str) -> Text:
 
 
 def table_of(headers: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[str] = ()) -> Table:
-    """Return a table without lines. Long texts end with an ellipsis."""
+    """Return a table without lines. Long texts end with an ellipsis, except the ids of runs, which name them."""
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold", pad_edge=False)
+    widest = max((len(row[0]) for row in rows), default=0)
     for header in headers:
-        table.add_column(header, justify="right" if header in right else "left", no_wrap=True, overflow="ellipsis")
+        side: JustifyMethod = "right" if header in right else "left"
+        least = min(widest, ID_LENGTH) if header == "ID" else None
+        table.add_column(header, justify=side, no_wrap=True, overflow="ellipsis", min_width=least)
     for row in rows:
         table.add_row(*(styled(cell) for cell in row))
     return table

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bridge.cli.cells import AnyColumn, cell_text, columns_named, header_of, is_right, values_of
+from bridge.cli.cells import AnyColumn, cell_text, columns_named, headers_of, is_right, values_of
 from bridge.cli.json_records import run_json
 from bridge.cli.live_runs import LiveRuns
 from bridge.cli.output import is_terminal, print_json, print_table
@@ -57,7 +57,7 @@ def watch(stores: WorkspaceStores, experiment: ExperimentRecord, columns: str | 
 def _print_changes(
     stores: WorkspaceStores, experiment: ExperimentRecord, live: LiveRuns, chosen: Mapping[str, AnyColumn], json: bool
 ) -> None:
-    names = [header_of(name, column) for name, column in chosen.items()] or ["METRICS"]
+    names = headers_of(chosen, False) or ["METRICS"]
     if not json:
         print_table(("TIME", "ID", "NAME", "STATUS", *names), ())
     while True:
@@ -113,7 +113,7 @@ def _table(
         [escaped(cell_text(value, column, run, True)) for value, column in zip(row, columns.values(), strict=True)]
         for run, row in zip(shown, values_of(stores, shown, list(columns.values())), strict=True)
     ]
-    headers = [escaped(header_of(name, column)) for name, column in columns.items()]
+    headers = [escaped(header) for header in headers_of(columns, True)]
     right = [header for header, column in zip(headers, columns.values(), strict=True) if is_right(column)]
     return Group(table_of(headers, rows, right), Text(_summary(experiment, runs, shown), style="dim"))
 

@@ -73,6 +73,18 @@ def test_a_table_fits_the_terminal(workspace: Workspace) -> None:
     assert all(len(line) <= 80 for line in shown.splitlines())
 
 
+def test_ids_are_whole_however_many_columns_a_terminal_has(workspace: Workspace) -> None:
+    columns = "name,user,start_time,metrics.loss:min,metrics.loss:max,params.learning_rate,params.model,tags.team"
+    shown = shown_in_terminal("search", DIGITS, "-c", columns, columns=70)
+    assert run_named(workspace, "brave-fox").id[:8] in shown
+    assert all(len(line) <= 70 for line in shown.splitlines())
+
+
+def test_headers_are_short_in_a_terminal_unless_they_would_be_equal(workspace: Workspace) -> None:
+    assert "  loss" in shown_in_terminal("search", DIGITS, "-c", "metrics.loss,params.model")
+    assert "metrics.loss" in shown_in_terminal("search", DIGITS, "-c", "metrics.loss,tags.loss")
+
+
 def test_deleted_runs_are_found_only_if_asked_for(workspace: Workspace) -> None:
     run = run_named(workspace, "brave-fox")
     workspace.stores.tracking.delete_runs([run.id], 1_700_000_000_000)
