@@ -160,6 +160,11 @@ class RunQuery:
             )
         _check_size(self)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether the query matches all runs of its experiments that have the right lifecycle stage."""
+        return not self.filter and self.below is None and self.of_type is None
+
 
 @dataclass(frozen=True, slots=True)
 class ExperimentQuery:

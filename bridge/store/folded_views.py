@@ -56,7 +56,8 @@ class FoldedViews(RunViews):
         return self._folded().list_keys(experiment_ids, entity, prefix, limit, page_token)
 
     def count_runs(self, query: RunQuery, by: Column | None = None) -> list[tuple[str | float | None, int]]:
-        return self._folded().count_runs(query, by)
+        # No point changes how many runs an experiment has, so nothing is folded to count them all.
+        return (self._inner if query.is_whole and by is None else self._folded()).count_runs(query, by)
 
     def group_runs(
         self, query: RunQuery, by: Sequence[Column], of: Sequence[Column], limit: int = 1000

@@ -22,8 +22,9 @@ from bridge.records.search_grammar import (
     parse_run_order,
 )
 from bridge.records.series import BIG, Latest
-from bridge.store.sql.search import search_experiment_ids, search_run_keys
+from bridge.store.sql.search.experiments import search_experiment_ids
 from bridge.store.sql.search.limits import Limits
+from bridge.store.sql.search.runs import search_run_keys
 from bridge.testing.oracle.search import DATASET_CONTEXT, select_experiments, select_runs
 
 KEYS = ("a", "b")

@@ -76,10 +76,10 @@ class SqlBackend(Backend):
 
     def search_experiments(self, query: ExperimentQuery) -> Page[ExperimentRecord]:
         from bridge.records.page import Page
-        from bridge.store.sql import search
+        from bridge.store.sql.search.experiments import search_experiment_ids
 
         with self.database.read() as c:
-            numbers, token = search.search_experiment_ids(c, query)
+            numbers, token = search_experiment_ids(c, query)
             return Page(tuple(experiments.read(c, numbers)), token)
 
     def rename_experiment(self, experiment_id: str, name: str, time: int) -> None:
@@ -161,20 +161,20 @@ class SqlBackend(Backend):
 
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
         from bridge.records.page import Page
-        from bridge.store.sql import search
+        from bridge.store.sql.search.runs import search_run_keys
 
         with self.database.read() as c:
             c.prepare_for_searches()
-            keys, token = search.search_run_keys(c, query)
+            keys, token = search_run_keys(c, query)
             return Page(tuple(runs.read(c, keys)), token)
 
     def search_run_ids(self, query: RunQuery) -> Page[str]:
         from bridge.records.page import Page
-        from bridge.store.sql import search
+        from bridge.store.sql.search.runs import search_run_ids
 
         with self.database.read() as c:
             c.prepare_for_searches()
-            ids, token = search.search_run_ids(c, query)
+            ids, token = search_run_ids(c, query)
             return Page(tuple(ids), token)
 
     def search_datasets(self, experiment_ids: Sequence[str]) -> list[tuple[str, str, str, str | None]]:

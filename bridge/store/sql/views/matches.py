@@ -18,7 +18,7 @@ from bridge.records.comparators import COMPARE
 from bridge.records.series import BIG
 from bridge.records.views import Column, Numbers, Texts
 from bridge.store.sql.names import PARAM
-from bridge.store.sql.search import search_run_keys
+from bridge.store.sql.search.runs import search_run_keys
 from bridge.store.sql.statements import in_chunks
 from bridge.store.sql.views.chosen import (
     SCAN_SHARE,
@@ -32,7 +32,7 @@ from bridge.store.sql.views.chosen import (
 from bridge.store.sql.views.columns import facts_for, read_columns
 from bridge.store.sql.views.labels import CUT, LABELS, WITH_NUL
 from bridge.store.sql.views.metrics import names_of
-from bridge.store.sql.views.whole import experiments_of, is_whole
+from bridge.store.sql.views.whole import experiments_of
 
 if TYPE_CHECKING:
     from bridge.records.search import Comparison, Ordering, RunQuery
@@ -69,7 +69,7 @@ def matching_keys(c: Connection, query: RunQuery) -> Array:
 
 def unordered_keys(c: Connection, query: RunQuery) -> Array:
     """Return the keys of all runs that match a query, in any order."""
-    return _all_keys(c, query) if is_whole(query) else matching_keys(c, query)
+    return _all_keys(c, query) if query.is_whole else matching_keys(c, query)
 
 
 def _is_supported(query: RunQuery) -> bool:

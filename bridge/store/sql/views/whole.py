@@ -20,7 +20,7 @@ ATTRIBUTES = {"status": "r.status", "lifecycle_stage": "r.stage", "user": 'r."us
 
 def count_in_sql(c: Connection, query: RunQuery, by: Column | None) -> list[tuple[str | float | None, int]] | None:
     """Return the number of runs for each value of an attribute, or None if SQL cannot count them without a search."""
-    if not is_whole(query):
+    if not query.is_whole:
         return None
     if by is not None and (by.entity != "attribute" or by.key not in ATTRIBUTES):
         return None
@@ -36,11 +36,6 @@ def count_in_sql(c: Connection, query: RunQuery, by: Column | None) -> list[tupl
     from bridge.store.view_arguments import by_frequency
 
     return by_frequency(counts)
-
-
-def is_whole(query: RunQuery) -> bool:
-    """Return whether a query matches all runs of its experiments that have the right lifecycle stage."""
-    return not query.filter and query.below is None and query.of_type is None
 
 
 def experiments_of(query: RunQuery) -> list[int]:
