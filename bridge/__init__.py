@@ -91,7 +91,8 @@ def __getattr__(name: str) -> object:
     from importlib import import_module
 
     found: object = getattr(import_module(_LATER[name]), name)
-    globals()[name] = found  # so that the next access does not call this function
+    if name in __all__:
+        globals()[name] = found  # so that the next access does not call this function
     return found
 
 
