@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.cli.output import print_json
-from bridge.cli.progress_bar import progress_bar
-from bridge.cli.texts import escaped, size_text, time_text
+from bridge.cli.progress import growing_progress
+from bridge.cli.texts import escaped, plural, size_text, time_text
 from bridge.maintenance.backup import back_up
 from bridge.maintenance.restore import restore
 
@@ -21,7 +21,7 @@ NAMED = 10
 
 def print_backup(stores: WorkspaceStores, folder: str, keep: int, links: bool, verify: bool, json: bool) -> None:
     """Make a backup, and print what it contains."""
-    with progress_bar("Backup") as progress:
+    with growing_progress("Backup") as progress:
         report = back_up(stores.address, folder, keep=keep, links=links, verify=verify, progress=progress)
     if json:
         print_json(
@@ -36,22 +36,23 @@ def print_backup(stores: WorkspaceStores, folder: str, keep: int, links: bool, v
             }
         )
         return
-    sizes = f"{size_text(report.size_bytes)} in {report.files} files, {size_text(report.copied_bytes)} of it copied"
-    print(escaped(f"Backup {report.path}: {sizes}."))
+    size, copied = size_text(report.size_bytes), size_text(report.copied_bytes)
+    files = plural(report.files, "file")
+    print(escaped(f"Backup {report.path}: {size} in {files}, {copied} of it copied."))
     _print_files("These files are in the index but do not exist", report.missing)
     _print_files("These files do not have the hash that the index states", report.changed)
 
 
 def print_restored(backup: str, target: str, json: bool) -> None:
     """Restore a workspace from a backup, and print where it is."""
-    with progress_bar("Restore") as progress:
+    with growing_progress("Restore") as progress:
         report = restore(backup, target, progress=progress)
     created, name = int(report.facts["created"]), str(report.facts["name"])
     if json:
         facts = {"name": name, "created": created, "size_bytes": report.size_bytes, "files": report.files}
         print_json({"kind": "restored", "path": str(report.path), "backup": str(report.backup), **facts})
         return
-    sizes = f"{size_text(report.size_bytes)} in {report.files} files"
+    sizes = f"{size_text(report.size_bytes)} in {plural(report.files, 'file')}"
     print(escaped(f"Restored the workspace {name} of {time_text(created)} to {report.path}: {sizes}."))
 
 

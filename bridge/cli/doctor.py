@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from textwrap import TextWrapper
 from typing import Any
 
 from bridge.cli.find_workspace import find_folder
 from bridge.cli.output import is_terminal, print_json
+from bridge.cli.progress import steps_progress
 from bridge.cli.texts import escaped, plural
 from bridge.maintenance.doctor import examine
 from bridge.maintenance.examined import Progress
@@ -29,8 +28,8 @@ STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "repaired": 
 def doctor(workspace: str | None, repair: bool, quick: bool, json: bool) -> int:
     """Check a workspace, repair it if `repair` is set, and print the findings. Return the exit code."""
     path = find_folder(workspace)
-    with _progress() as progress:
-        result = _result(path, repair, quick, progress)
+    with steps_progress() as show:
+        result = _result(path, repair, quick, lambda check, *counts: show(f"Checking {check}", *counts))
     if json:
         _print_json(result)
     else:
@@ -109,28 +108,3 @@ def _summary(path: Path, result: Repaired, repair: bool) -> str:
 
 def _listed(texts: Sequence[str]) -> str:
     return ", ".join(texts[:-1]) + (" and " if texts[1:] else "") + texts[-1]
-
-
-@contextmanager
-def _progress() -> Iterator[Progress]:
-    """Show the progress of checks in a terminal, with the time that is left."""
-    if not sys.stderr.isatty():
-        yield lambda check, done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
-    from rich.progress import Progress as Bar
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None)
-        shown = ""
-
-        def show(check: str, done: int, total: int) -> None:
-            nonlocal shown
-            if check != shown:
-                bar.reset(task, description=f"Checking {check}", total=total or None)
-                shown = check
-            bar.update(task, completed=done, total=total or None)
-
-        yield show

@@ -41,6 +41,37 @@ def count_progress(what: str, total: int) -> Iterator[Advance]:
 
 
 @contextmanager
+def growing_progress(what: str) -> Iterator[Callable[[int, int], object]]:
+    """Show how many bytes are done of a total that may grow, with the speed and the time left.
+
+    The yielded function takes the bytes that are done, and the total.
+    """
+    if not is_shown():
+        yield _nothing
+        return
+    from bridge.cli.progress_bars import growing_bar
+
+    with growing_bar(what) as show:
+        yield show
+
+
+@contextmanager
+def steps_progress() -> Iterator[Callable[[str, int, int], object]]:
+    """Show the step of a longer operation, and how many of its objects are done.
+
+    The yielded function takes the name of the step, the number of objects that are done, and their total, or 0 if it is
+    not known.
+    """
+    if not is_shown():
+        yield _nothing
+        return
+    from bridge.cli.progress_bars import steps_bar
+
+    with steps_bar() as show:
+        yield show
+
+
+@contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show that something goes on, and for how long."""
     if not is_shown():
@@ -52,5 +83,5 @@ def waiting(what: str) -> Iterator[None]:
         yield
 
 
-def _nothing(done: int) -> None:
+def _nothing(*done: object) -> None:
     pass

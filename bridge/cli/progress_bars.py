@@ -40,6 +40,30 @@ def count_bar(what: str, total: int) -> Iterator[Callable[[int], object]]:
 
 
 @contextmanager
+def growing_bar(what: str) -> Iterator[Callable[[int, int], object]]:
+    """Show a bar of bytes, and yield a function that sets how many are done, and their total."""
+    with _progress(BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn()) as progress:
+        task = progress.add_task(escaped(what), total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+@contextmanager
+def steps_bar() -> Iterator[Callable[[str, int, int], object]]:
+    """Show a bar that begins again with each step, and yield a function that sets the step and how much is done."""
+    with _progress(BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()) as progress:
+        task, last = progress.add_task("", total=None), ""
+
+        def show(step: str, done: int, total: int) -> None:
+            nonlocal task, last
+            if step != last:
+                progress.remove_task(task)  # a task cannot lose its total
+                task, last = progress.add_task(escaped(step), total=total or None), step
+            progress.update(task, completed=done, total=total or None)
+
+        yield show
+
+
+@contextmanager
 def spinner(what: str) -> Iterator[None]:
     """Show that something goes on, and for how long."""
     with _progress(SpinnerColumn(), TimeElapsedColumn()) as progress:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bridge.cli.output import print_json
-from bridge.cli.progress_bar import progress_bar
+from bridge.cli.progress import growing_progress
 from bridge.cli.texts import duration_text, size_text
 from bridge.maintenance.vacuum import vacuum
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def print_vacuum(stores: WorkspaceStores, full: bool, json: bool) -> None:
     """Give back the space that a workspace does not need, and print how much it was."""
-    with progress_bar("Vacuum") as progress:
+    with growing_progress("Vacuum") as progress:
         report = vacuum(stores, full=full, progress=progress)
     if json:
         print_json(

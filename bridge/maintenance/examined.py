@@ -16,7 +16,7 @@ from bridge.store.sql.database import Database
 from bridge.store.sql.database_file import has_wal, stamp_of
 
 Read = TypeVar("Read")
-Progress = Callable[[str, int, int], None]
+Progress = Callable[[str, int, int], object]
 """A function that is called with the name of a check, the number of things that are done, and the number of all."""
 
 TRIES = 5
