@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from bridge.cli.options import workspace_option
 from bridge.cli.subcommands import HELP_NAMES, Subcommands
 from bridge.errors import BridgeError
 
@@ -23,18 +24,22 @@ class Shown:
 
 
 @click.group("runbridge", cls=Subcommands, invoke_without_command=True, context_settings=HELP_NAMES)
+@workspace_option
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(package_name="runbridge", message="%(prog)s %(version)s")
 @click.pass_context
-def runbridge(context: click.Context, debug: bool) -> None:
+def runbridge(context: click.Context, workspace: str | None, debug: bool) -> None:
     """Track machine-learning runs: see, compare, submit and keep them, in a terminal.
 
     Without a subcommand, print which workspace is used here and which runs are running.
     """
     Shown.traceback = debug
+    if workspace:  # a subcommand uses it, unless it is given another one
+        context.default_map = {name: {"workspace": workspace} for name in runbridge.list_commands(context)}
     if context.invoked_subcommand is None:
         from bridge.cli.overview import print_overview
 
-        print_overview()
+        print_overview(workspace)
 
 
 def main() -> None:
@@ -66,7 +71,8 @@ def _sentence(error: Exception) -> str:
         return escaped(error.sentence)
     if isinstance(error, click.ClickException):
         context = getattr(error, "ctx", None)
-        message, path = escaped(error.format_message()), context.command_path if context else "runbridge"
+        path = context.command_path if context else "runbridge"
+        message = escaped(" ".join(error.format_message().split()))
         return f"{message}{'' if message.endswith(('.', '?')) else '.'} `{path} --help` shows the arguments."
     if isinstance(error, OSError) and error.strerror:
         return escaped(f"{error.filename}: {error.strerror}." if error.filename else f"{error.strerror}.")

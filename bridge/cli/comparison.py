@@ -47,7 +47,7 @@ def compare(stores: WorkspaceStores, runs: Sequence[RunRecord], has_equal: bool,
     """
     distinct = list({run.id: run for run in runs}.values())
     if not 2 <= len(distinct) <= MOST_RUNS:
-        raise InvalidValue("runs", len(distinct), f"must name 2 to {MOST_RUNS} different runs")
+        raise InvalidValue("runs", len(distinct), f"must be 2 to {MOST_RUNS} different runs")
     rows = list(_rows([facts_of(stores, run) for run in distinct]))
     shown = [row for row in rows if has_equal or row.is_different]
     if json:

@@ -62,5 +62,5 @@ def _folder_of(address: str) -> Path:
     if not folder.exists() and WORKSPACE_NAME.fullmatch(address) and (named / DATABASE).is_file():
         return named
     if not (folder / DATABASE).is_file():
-        raise NotFound("workspace", str(folder.absolute()), "give the folder that Workspace.create made")
+        raise NotFound("workspace", str(folder.absolute()), "name an existing one, or create one with `runbridge init`")
     return folder

@@ -73,7 +73,8 @@ def find_run(stores: WorkspaceStores, name: str, view: View = "all", latest: boo
             raise InvalidValue("run", name, f"must name one run, and {_several(found)}")
         if found:
             return found[0]
-    raise NotFound("run", name, "`runbridge list EXPERIMENT` shows the runs of an experiment")
+    listing = f"`runbridge list EXPERIMENT{' --deleted' if view == 'deleted' else ''}`"
+    raise NotFound("deleted run" if view == "deleted" else "run", name, f"{listing} shows those of an experiment")
 
 
 def find_runs(stores: WorkspaceStores, names: Sequence[str], view: View = "all") -> list[RunRecord]:

@@ -11,9 +11,10 @@ workspace_option = click.option(
     "-w",
     metavar="WORKSPACE",
     help="The folder of the workspace, or its name in $BRIDGE_HOME. By default, the workspace that BRIDGE_WORKSPACE "
-    "names, that of the project's configuration file, or the working folder.",
+    "names, that of the project's file .bridge/config.json, or the working folder. $BRIDGE_HOME is by default "
+    "~/.bridge.",
 )
-json_option = click.option("--json", is_flag=True, help="Print JSON, one object in each line.")
+json_option = click.option("--json", is_flag=True, help="Print JSON, one object in each line (JSON Lines).")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="Print only ids, one in each line.")
 limit_option = click.option(
     "--limit", "-n", type=click.IntRange(min=1), default=20, metavar="N", show_default=True,

@@ -15,10 +15,10 @@ MOST = 20
 """The greatest number of running runs that are shown."""
 
 
-def print_overview() -> None:
+def print_overview(workspace: str | None) -> None:
     """Print which workspace is used here, which runs are running, and where to read on."""
     try:
-        with opened(None) as stores:
+        with opened(workspace) as stores:
             ids = experiment_ids(stores)
             experiments = plural(len(list_experiments(stores)), "experiment")
             runs = plural(stores.tracking.views.count_runs(RunQuery(ids))[0][1] if ids else 0, "run")

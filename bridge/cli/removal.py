@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bridge.records.run import RunRecord
     from bridge.store.workspace_stores import WorkspaceStores
 
-AGE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", re.ASCII)
+AGE = re.compile(r"(?:(\d+)d)?(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s)?", re.ASCII)
 UNITS_MS = (86_400_000, 3_600_000, 60_000, 1_000)
 
 AT_ONCE = 100
@@ -71,10 +71,10 @@ def _remove_all(
 
 
 def age_ms(text: str) -> int:
-    """Return an age such as `30d` or `1d12h` in milliseconds. A number without a unit is in seconds."""
-    found = AGE.fullmatch(text)
+    """Return an age such as `30d` or `1d12h` in milliseconds. A number without a unit is refused, except 0."""
+    found = AGE.fullmatch("0s" if text == "0" else text)
     if not text or found is None or len(text) > 20:
-        raise InvalidValue("--older-than", text, "must be an age such as 30d, 12h or 1d12h")
+        raise InvalidValue("--older-than", text, "must be an age with units, such as 30d, 12h or 1d12h")
     return sum(int(part or 0) * unit for part, unit in zip(found.groups(), UNITS_MS, strict=True))
 
 

@@ -49,7 +49,8 @@ SECTIONS = {
 HELP_NAMES = {"help_option_names": ["--help", "-h"]}
 
 ARGUMENTS = {
-    "RUN": "A run: its id or the start of its id, its name if no other run has it, @latest, @running or @current.",
+    "RUN": "A run: its id or the start of its id, its name if no other run has it, @latest (the newest run), @running "
+    "(the only running run) or @current (the run whose script calls the command).",
     "EXPERIMENT": "The name or the id of an experiment.",
     "FILTER": "A filter as in MLflow, such as \"metrics.loss < 0.3 and params.model = 'cnn'\". Statuses are those of "
     "Runbridge, such as Completed. By default, all runs match.",

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from bridge.store.workspace_stores import WorkspaceStores
 
 
+FOLLOW = {"--follow", "-f"}
+
+
 class Submission(NamedTuple):
     """The arguments of `runbridge run`."""
 
@@ -52,6 +55,8 @@ def submit(stores: WorkspaceStores, given: Submission, quiet: bool, json: bool) 
         json: print the record of the run instead. With `quiet`, it is printed later.
     """
     folder = check_local_path("--source-directory", given.source_directory or ".")
+    if FOLLOW & {*given.arguments} and not quiet:
+        notice("The script gets --follow, because it is after SCRIPT. Options of this command are before SCRIPT.")
     config = ScriptRunConfig(folder, script=script_in(folder, given.script), arguments=list(given.arguments))
     tags, params = run_tag_values(pairs_of(given.tags)), param_values(params_of(given.params))
     name = check_text_or_none("name", given.name)

@@ -41,6 +41,8 @@ def test_the_option_and_the_variable_name_a_workspace(
     assert "Workspace other" in output_of(BRIDGE_WORKSPACE="other")
     listed = output_of("list", "--workspace", "trials", BRIDGE_WORKSPACE="other")
     assert "digits" in listed
+    assert "digits" in output_of("-w", "trials", "list", BRIDGE_WORKSPACE="other")
+    assert "Workspace trials" in output_of("-w", "trials", BRIDGE_WORKSPACE="other")
     assert "digits" in output_of("list", "-w", "trials", BRIDGE_HOME=str(tmp_path), BRIDGE_WORKSPACE="nowhere")
 
 

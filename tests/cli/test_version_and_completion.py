@@ -22,6 +22,7 @@ def test_versions_are_printed_in_a_pipe_and_in_a_terminal() -> None:
     for text in (output_of("version"), shown_in_terminal("version")):
         assert f"python {platform.python_version()}\n" in text
         assert "runbridge 0." in text
+    assert output_of("--version").startswith("runbridge 0.")
     assert json.loads(output_of("version", "--json"))["python"] == platform.python_version()
 
 

@@ -251,7 +251,7 @@ def test_errors_are_one_sentence(
     hint = "name its folder with --workspace, or create a workspace with `runbridge init`"
     assert called(capsys) == (1, "", f"runbridge: There is no workspace '{empty}': {hint}.\n")
     for wrong in (empty, tmp_path / "none"):
-        hint = "give the folder that Workspace.create made"
+        hint = "name an existing one, or create one with `runbridge init`"
         assert called(capsys, wrong) == (1, "", f"runbridge: There is no workspace '{wrong}': {hint}.\n")
     code, _, error = called(capsys, workspace.path, "--page", "//evil.example")
     assert code == 1 and error.startswith("runbridge: page '//evil.example': must be a part of a page's address")

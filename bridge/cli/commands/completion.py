@@ -8,11 +8,11 @@ from bridge.cli.subcommands import subcommand
 
 
 @subcommand("completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", metavar="SHELL", type=click.Choice(["bash", "zsh", "fish"]))
 def command(shell: str) -> None:
     """Print a script with which a shell completes runs, experiments and metrics.
 
-    Add this line to the file ~/.bashrc, and the same with zsh to ~/.zshrc:
+    SHELL is bash, zsh or fish. Add this line to the file ~/.bashrc, and the same with zsh to ~/.zshrc:
 
     \b
       eval "$(runbridge completion bash)"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.argument("experiment", metavar="[EXPERIMENT]", required=False, shell_complete=complete_experiments)
 @click.option("--workspaces", is_flag=True, help="List the workspaces in $BRIDGE_HOME.")
 @limit_option
-@click.option("--deleted", is_flag=True, help="List what was deleted, and can be restored.")
+@click.option("--deleted", is_flag=True, help="List the deleted runs of EXPERIMENT, or deleted experiments.")
 @quiet_option
 @json_option
 @workspace_option

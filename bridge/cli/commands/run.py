@@ -29,7 +29,12 @@ from bridge.cli.subcommands import subcommand
 @click.option("--name", metavar="NAME", help="The name of the run. By default, a random one.")
 @click.option("--tag", "tags", metavar="KEY[=VALUE]", multiple=True, help="A tag. The option can be repeated.")
 @click.option("--param", "params", metavar="KEY=VALUE", multiple=True, help="A param. The option can be repeated.")
-@click.option("--follow", "-f", is_flag=True, help="Print the logs until the run ends. If it fails, exit with 3.")
+@click.option(
+    "--follow",
+    "-f",
+    is_flag=True,
+    help="Print the logs, instead of the id, until the run ends. If it fails, exit with 3.",
+)
 @json_option
 @workspace_option
 def command(
@@ -50,6 +55,9 @@ def command(
     closed. With --follow, Ctrl-C ends only the printing, and `runbridge cancel` stops the script.
 
     Options of this command are before SCRIPT. Everything after SCRIPT is passed to the script.
+
+    A Python script logs with `from bridge import Run` and `Run.get_context().log("loss", 0.25)`, any other script with
+    `runbridge log @current loss 0.25`. Files that the script writes to the folder outputs are stored with the run.
 
     \b
     Examples:
