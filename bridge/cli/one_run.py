@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from bridge.cli.output import is_terminal, print_json, print_table
 from bridge.cli.run_rows import lasted
 from bridge.cli.texts import escaped, number_text, size_text, time_text
 from bridge.errors import NotAllowed
+from bridge.records.failure import stored_json
 from bridge.records.labels import native_tags
 from bridge.records.series import SCALAR
 from bridge.store.run_place import RunPlace
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from bridge.records.run import RunRecord
     from bridge.records.views import SeriesSummary
     from bridge.store.workspace_stores import WorkspaceStores
+
+TRACE = "debug_stack_trace"
+"""The key of the traceback in a stored error."""
 
 FILES = 50
 """The greatest number of files that are shown."""
@@ -32,7 +35,7 @@ def print_run_json(stores: WorkspaceStores, run: RunRecord) -> None:
             **run_json(run, _experiment(stores, run)),
             "series": [_series_json(one) for one in stores.tracking.views.list_series(run.id)],
             "files": [{"path": file.path, "size_bytes": file.size_bytes} for file in _files(stores, run)],
-            "error": _parsed(run.error),
+            "error": stored_json(run.error),
             "warnings": list(run.warnings),
             "properties": dict(run.properties),
         }
@@ -127,24 +130,15 @@ def _print_files(files: list[ArtifactRecord]) -> None:
 
 def _print_error(run: RunRecord) -> None:
     """Print the error of a run, and its traceback on several lines."""
-    error = _parsed(run.error)
+    error = stored_json(run.error)
     if error is None:
         return
     if not isinstance(error, dict):
         error = {"message": str(error)}
-    code, message, trace = (str(error.get(name) or "") for name in ("code", "message", "stackTrace"))
+    code, message, trace = (str(error.get(name) or "") for name in ("code", "message", TRACE))
     _print_lines("Error", [" ".join(part for part in (code and f"{code}:", message) if part)])
     if trace:
         print("\n".join(f"  {escaped(line)}" for line in trace.splitlines()))
-
-
-def _parsed(text: str | None) -> Any:
-    if text is None:
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
 
 
 def _series_json(one: SeriesSummary) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from bridge.errors import InvalidValue
 
 
@@ -42,3 +44,15 @@ def _of_exception(error: BaseException) -> dict[str, str]:
 def is_success(error: BaseException) -> bool:
     """Return whether an exception ends a process successfully, as those of `sys.exit()` and `sys.exit(0)` do."""
     return isinstance(error, SystemExit) and error.code in (0, None)
+
+
+def stored_json(text: str | None) -> Any:
+    """Return the content of stored JSON, for example of an error, or the text itself if it is not JSON."""
+    import json
+
+    if text is None:
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return text

@@ -30,6 +30,18 @@ def test_the_error_of_a_failed_run_is_shown(workspace: Workspace) -> None:
     assert "DiskFull: The disk is full." in output_of("show", "calm-owl")
 
 
+def test_the_traceback_of_an_exception_is_shown(workspace: Workspace) -> None:
+    run = run_named(workspace, "quick-elk")
+    try:
+        raise ValueError("lost \x1b[31mcolours")
+    except ValueError as error:
+        run.fail(error)
+    text = output_of("show", "quick-elk")
+    assert "Traceback (most recent call last):" in text
+    assert "ValueError: lost \\x1b[31mcolours" in text
+    assert "\x1b" not in text
+
+
 @pytest.mark.parametrize("name", ["id", "prefix", "calm-owl"])
 def test_a_run_is_named_by_its_id_a_prefix_or_its_name(workspace: Workspace, name: str) -> None:
     id = run_named(workspace, "calm-owl").id

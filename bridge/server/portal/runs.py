@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import Response
 
 from bridge.errors import NotFound
+from bridge.records.failure import stored_json
 from bridge.records.run import RunRecord
 from bridge.records.search import RunQuery
 from bridge.records.series import DESCRIPTION, SCALAR
@@ -82,8 +82,8 @@ def run_json(record: RunRecord) -> dict[str, Any]:
         "user": record.user,
         "parent_id": record.parent_id,
         "type": record.type,
-        "error": _parsed(record.error),
-        "definition": _parsed(record.definition),
+        "error": stored_json(record.error),
+        "definition": stored_json(record.definition),
         "params": list(record.params.items()),
         "tags": list(record.tags.items()),
         "properties": list(record.properties.items()),
@@ -201,13 +201,3 @@ def _owner(ask: Ask, record: RunRecord) -> dict[str, Any] | None:
     """Return who owns the lease of a run, and when the lease was last renewed; None if no process does."""
     lease = next((lease for lease in ask.served.stores.tracking.get_leases() if lease.run_id == record.id), None)
     return lease and {"journal": lease.journal_id, "renewed": lease.time}
-
-
-def _parsed(text: str | None) -> Any:
-    """Return the content of JSON text, or the text itself if it is not JSON."""
-    if text is None:
-        return None
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return text
