@@ -122,5 +122,6 @@ def shown_in_terminal(*arguments: str | Path, columns: int = 100) -> str:
 
 
 def _take_terminal() -> None:
-    """Make the terminal that of the new session, so that Ctrl-C sends a signal."""
+    """Make the terminal that of the new session, so that Ctrl-C sends a signal. `nohup make test` ignores SIGHUP."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
