@@ -63,7 +63,13 @@ class Visitor:
         self.page.on("pageerror", lambda error: self._complained(str(error)))
 
     def open(self, route: str) -> None:
-        """Open a page of MLflow's UI as a click on a link does, with an empty cache. Load it again if it is shown."""
+        """Open a page of MLflow's UI as a click on a link does, with an empty cache. Load it again if it is shown.
+
+        The page before first comes to rest, because its last answers are not those of the new page.
+        """
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and not self.is_at_rest():
+            self.page.wait_for_timeout(50)
         self.answers.clear()
         self.complaints.clear()
         self.page.evaluate(OPEN, f"#/{route.format(**self.site.ids)}")
