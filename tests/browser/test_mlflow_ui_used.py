@@ -288,6 +288,8 @@ def test_a_model_is_registered(visitors_of_all: Visitors) -> None:
     for visitor in visitors:
         version = MlflowClient(visitor.site.uri, visitor.site.uri).get_model_version("registered_here", "1")
         assert version.source == f"models:/{visitor.site.ids['model']}"
+        visitor.page.mouse.move(0, 0)  # a notice stays while the mouse is over it
+        visitor.page.get_by_text("Model registered successfully").first.wait_for(state="hidden", timeout=60_000)
 
 
 def test_a_trace_is_opened(visitors_of_all: Visitors) -> None:
