@@ -1,6 +1,7 @@
 """Measure the command `runbridge` as a whole process: its start, and its answers about few and about many runs.
 
-The yardstick of the start is a Python that imports typer and rich. Modules are loaded from bytecode.
+The yardstick of the start is a Python that imports typer and rich. The first repeat, which may write bytecode, does not
+count.
 """
 
 from __future__ import annotations
@@ -50,10 +51,9 @@ def arguments_of(workspace: Path) -> dict[str, list[str]]:
     }
 
 
-def milliseconds(command: list[str], options: Options) -> float:
+def milliseconds(command: list[str]) -> float:
     """Run a command, and return the CPU time of its process in milliseconds."""
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    kept["PYTHONPYCACHEPREFIX"] = str(options.folder / "bytecode")
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=kept)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -70,7 +70,7 @@ def rows(options: Options) -> Iterator[Row]:
     found: dict[str, list[float]] = {name: [] for name in cases}
     for repeat in range(-1, options.repeats(15)):
         for name, command in cases.items():
-            spent = milliseconds(command, options)
+            spent = milliseconds(command)
             if repeat >= 0:
                 found[name].append(spent)
     median = {name: statistics.median(values) for name, values in found.items()}

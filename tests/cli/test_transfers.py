@@ -133,7 +133,7 @@ def test_a_bar_is_shown_to_a_person(workspace: Workspace, tmp_path: Path) -> Non
         assert terminal.end() == 0, terminal.text
         assert "Uploaded 1 file (300 MB) to quick-elk." in terminal.text
     with in_terminal("download", "quick-elk", "--to", tmp_path / "copy", columns=80) as terminal:
-        terminal.wait_for("MB/s")
+        terminal.wait_for("Downloading 1 file")
         terminal.type("\x03")
         assert terminal.end() in (0, 130)
     left = content_below(tmp_path / "copy")
