@@ -143,6 +143,28 @@ def test_storing_a_script_loads_only_needed_modules(empty_folder: Path) -> None:
     assert not loaded & {"random", "shutil", "socket", "subprocess", "tempfile", "uuid", "zipfile"}
 
 
+def test_commands_that_read_no_points_load_no_numpy_and_in_a_pipe_no_rich(empty_folder: Path) -> None:
+    begin = """
+from bridge import *
+
+run = Experiment(Workspace.open("../first"), "imports").start_logging(display_name="one")
+run.log("loss", 0.5)
+run.complete()
+"""
+    subprocess.run([sys.executable, "-c", begin], cwd=empty_folder, check=True, timeout=60)
+    with Workspace.open(empty_folder.parent / "first") as workspace:
+        list(workspace.experiments["imports"].get_runs())  # stores the points, which needs numpy
+    for arguments in (["list"], ["list", "imports"], ["show", "one"], ["search", "imports", "status = 'Completed'"]):
+        code = f"""
+import sys
+from bridge.cli.command import main
+
+sys.argv = ["runbridge", *{arguments}, "--workspace", "../first"]
+main()
+"""
+        assert loaded_by(code, empty_folder) & HEAVY == {"click"}, arguments
+
+
 FOLD = """
 import sys
 from bridge.records.point_columns import PointColumns
