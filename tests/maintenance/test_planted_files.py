@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from filled import FIRST, ROOT, SAME, SECOND, age, ask, change, copy_of, files_of, fill
+from filled import FIRST, ROOT, SAME, SECOND, age, ask, change, copy_of, files_of
 from forked import Fork, Say
 
 from bridge.maintenance.checks import places
@@ -25,18 +25,6 @@ from bridge.store.open import open_store
 WEIGHTS = f"artifacts/{ROOT}/model/weights.bin"
 NOTES = f"artifacts/{ROOT}/notes.txt"
 LOG = f"artifacts/{ROOT}/logs/out.txt"
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "work"
-    fill(path)
-    return path
-
-
-@pytest.fixture
-def work(template: Path, tmp_path: Path) -> Path:
-    return copy_of(template, tmp_path / "work")
 
 
 def codes_of(path: Path, quick: bool = False) -> list[str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from filled import FIRST, age, ask, change, copy_of, fill, points_of
+from filled import FIRST, age, ask, change, fill, points_of
 
 from bridge.journal.format import HEADER_SIZE, NUMBER_SIZE
 from bridge.maintenance.doctor import examine
@@ -33,18 +33,6 @@ if sys.argv[3] == "fold":
     print("folded", flush=True)
 sys.stdin.readline()
 """
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "work"
-    fill(path)
-    return path
-
-
-@pytest.fixture
-def work(template: Path, tmp_path: Path) -> Path:
-    return copy_of(template, tmp_path / "work")
 
 
 class Writer:

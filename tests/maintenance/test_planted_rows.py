@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from filled import FIRST, SECOND, THIRD, ask, change, copy_of, fill, points_of, records_of
+from filled import FIRST, SECOND, THIRD, ask, change, points_of, records_of
 
 from bridge.maintenance.doctor import examine
 from bridge.maintenance.repair import repair
@@ -66,18 +66,6 @@ REPAIRED = {
     "dropped trigger": Planted("DROP TRIGGER run_has_ended", ("schema.missing",)),
     "dropped table": Planted("DROP TABLE waiting", ("schema.missing",)),
 }
-
-
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("template") / "work"
-    fill(path)
-    return path
-
-
-@pytest.fixture
-def work(template: Path, tmp_path: Path) -> Path:
-    return copy_of(template, tmp_path / "work")
 
 
 def codes_of(path: Path) -> list[str]:
