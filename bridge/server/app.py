@@ -15,9 +15,10 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
 
 from bridge.server import vendor
-from bridge.server.guard import API, BASE, SIGN_IN, Guard, Role
+from bridge.server.guard import API, BASE, SIGN_IN, Guard
 from bridge.server.headers import NOTICE_POLICY, page_policy
 from bridge.server.portal import portal
+from bridge.server.roles import Role
 from bridge.server.session import Session
 from bridge.server.static_files import STYLES, StaticFiles
 from bridge.store.workspace_stores import WorkspaceStores

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import quote
 
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -13,6 +13,7 @@ from bridge.errors import BridgeError, InvalidValue, NotAllowed, NotAuthenticate
 from bridge.records.wire import dump_error
 from bridge.server.headers import secure
 from bridge.server.hosts import hosts_of, is_from_own_page, is_other_origin, is_own_host, opens_a_page, values_of
+from bridge.server.roles import Role
 from bridge.server.session import Session
 from bridge.server.static_files import STYLES
 
@@ -24,7 +25,6 @@ FORM_BYTES = 4_096
 
 CLOSE = {"Connection": "close"}
 BASE, API, SIGN_IN = "/portal", "/portal/api", "/portal/session"
-Role = Literal["reader", "writer", "admin"]
 
 
 class Guard:

@@ -13,8 +13,9 @@ import uvicorn
 
 from bridge.errors import InvalidValue, StoreUnavailable
 from bridge.server.app import application
-from bridge.server.guard import BASE, Role
+from bridge.server.guard import BASE
 from bridge.server.protocol import Protocol
+from bridge.server.roles import Role
 from bridge.server.session import Session
 from bridge.store.workspace_stores import WorkspaceStores
 
@@ -59,7 +60,7 @@ class PortalServer:
             timeout_graceful_shutdown=3,
             timeout_keep_alive=60,
         )
-        self._server = _Server(config)
+        self._server = Server(config)
 
     def address_with_code(self, place: str = "") -> str:
         """Return the address of a page with a code, which signs a browser in once, within five minutes."""
@@ -85,7 +86,7 @@ class PortalServer:
         self._socket.close()
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server that ends open event streams before it waits for the end of all answers."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -98,14 +99,14 @@ class _Server(uvicorn.Server):
 
 def _listen(port: int | None) -> socket.socket:
     if port is not None:
-        return _listen_on(port)
+        return listen_on(port)
     for candidate in range(FIRST_PORT, FIRST_PORT + PORTS):
         with suppress(InvalidValue):
-            return _listen_on(candidate)
+            return listen_on(candidate)
     raise StoreUnavailable(f"Every port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1}", "choose one with --port")
 
 
-def _listen_on(port: int) -> socket.socket:
+def listen_on(port: int) -> socket.socket:
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -13,7 +13,7 @@ from portal_calls import Api
 from bridge.records.run import RunRecord
 from bridge.server.portal import routes, serve, tables
 from bridge.server.portal.routes import TABLE, Entry
-from bridge.server.portal.serve import RANKS
+from bridge.server.roles import RANKS
 from bridge.source.empty import EMPTY, SNAPSHOT_PROPERTY
 from bridge.store.workspace_stores import WorkspaceStores
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import pytest
 from asking import Asking
 
-from bridge.server.guard import Role
+from bridge.server.roles import Role
 from bridge.server.start import PortalServer
 from bridge.store.create import create_store
 from bridge.store.workspace_stores import WorkspaceStores

@@ -20,7 +20,7 @@ import numpy as np
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 
 from bridge import Experiment, Run, Workspace
-from bridge.server.guard import Role
+from bridge.server.roles import Role
 from bridge.server.start import PortalServer
 
 PATIENCE_SECONDS = 20.0

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, cast, get_args
+from typing import TYPE_CHECKING, Any, cast, get_args
 
 from bridge.errors import InvalidValue, NotFound
 from bridge.records.search import Comparison, RunQuery, View
 from bridge.records.search_grammar import parse_run_filter
+from bridge.server.roles import Role
 
 if TYPE_CHECKING:
     from bridge.records.experiment import ExperimentRecord
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from bridge.store.artifacts import ArtifactStore
     from bridge.store.tracking import TrackingStore
     from bridge.store.views import RunViews
-
-Role = Literal["reader", "writer", "admin"]
 
 FILTER_BYTES, CLAUSES, LISTED = 16_000, 64, 1_000
 """Limits of a filter: its bytes, its clauses, and the values in all its lists."""

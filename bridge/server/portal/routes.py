@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from starlette.responses import Response
 
-from bridge.server.portal.ask import Ask, Role
+from bridge.server.portal.ask import Ask
 from bridge.server.portal.changes import patch_experiment, patch_runs, post_archive, post_purge, post_restore
 from bridge.server.portal.check import get_check
 from bridge.server.portal.compare import get_compare
@@ -24,6 +24,7 @@ from bridge.server.portal.search import get_search
 from bridge.server.portal.series import post_series, post_tail
 from bridge.server.portal.source import get_difference, get_source
 from bridge.server.portal.tables import get_groups, get_keys, get_match, get_table
+from bridge.server.roles import Role
 
 Handler = Callable[[Ask], Response]
 

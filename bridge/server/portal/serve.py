@@ -15,15 +15,16 @@ from starlette.responses import Response
 
 from bridge.errors import BridgeError, InvalidValue, NotAllowed, NotAuthenticated
 from bridge.server.portal.answers import PRIVATE, error_answer
-from bridge.server.portal.ask import Ask, Role
+from bridge.server.portal.ask import Ask
 from bridge.server.portal.routes import Entry
 from bridge.server.portal.served import Served
+from bridge.server.roles import RANKS, Role
 from bridge.store.late_reads import late_reads
 from bridge.store.sql.time_limit import limited_to
 
 logger = logging.getLogger("bridge")
 
-RANKS: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
+
 BODY_BYTES = 16 << 20
 SECONDS = 10.0
 """The time that a request may spend in searches of the database."""

@@ -1,0 +1,33 @@
+"""Roles: what the sender of a request may do in a workspace."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Role = Literal["reader", "writer", "admin"]
+
+RANKS: dict[Role, int] = {"reader": 0, "writer": 1, "admin": 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The sender of a request, as the server has identified it.
+
+    Attributes:
+        role: the role in the workspace of the request.
+        user: the name of the person or program; None if the server does not know it. A client cannot set it.
+        token_id: the id of the token, or None without a token.
+        experiment_id: if it is not None, the role holds only for this experiment and its runs.
+        has_cookie: whether a browser has sent the request with the session cookie.
+    """
+
+    role: Role
+    user: str | None = None
+    token_id: str | None = None
+    experiment_id: str | None = None
+    has_cookie: bool = False
+
+    def may(self, needs: Role) -> bool:
+        """Return whether the role is at least the needed one."""
+        return RANKS[self.role] >= RANKS[needs]
