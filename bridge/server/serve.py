@@ -12,6 +12,7 @@ import uvicorn
 
 from bridge.server.dispatch import Dispatcher, Identity
 from bridge.server.open_identity import OpenIdentity
+from bridge.server.plugin_routes import PluginOptions, plugin_routes
 from bridge.server.portal.team import portal_routes
 from bridge.server.protocol import Protocol
 from bridge.server.routes import Route
@@ -19,10 +20,15 @@ from bridge.server.start import Server, listen_on
 from bridge.server.workspaces import ServedWorkspace, Workspaces
 from bridge.store.workspace_stores import WorkspaceStores
 
+IN_PROCESS = PluginOptions(mlflow="off")
+"""The options of a server in a user's process, in which MLflow's application must not change settings of MLflow."""
 
-def app(workspaces: Workspaces, identity: Identity, base_path: str = "") -> Dispatcher:
-    """Return the application that answers the requests to workspaces."""
-    routes: list[Route] = [*portal_routes()]
+
+def app(
+    workspaces: Workspaces, identity: Identity, base_path: str = "", options: PluginOptions | None = None
+) -> Dispatcher:
+    """Return the application that answers the requests to workspaces. The default options are those of a server."""
+    routes: list[Route] = [*portal_routes(), *plugin_routes(options or PluginOptions())]
     return Dispatcher(workspaces, identity, routes, base_path=base_path)
 
 
@@ -34,12 +40,12 @@ class RunningServer:
         port: the port.
     """
 
-    def __init__(self, workspaces: Workspaces, port: int = 0) -> None:
+    def __init__(self, workspaces: Workspaces, port: int = 0, options: PluginOptions = IN_PROCESS) -> None:
         self._socket: socket.socket = listen_on(port)
         self.port: int = self._socket.getsockname()[1]
         self.address = f"http://127.0.0.1:{self.port}"
         config = uvicorn.Config(
-            app(workspaces, OpenIdentity(self.port)),
+            app(workspaces, OpenIdentity(self.port), options=options),
             http=Protocol,
             loop="uvloop",
             ws="none",
