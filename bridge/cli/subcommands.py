@@ -40,6 +40,7 @@ SECTIONS = {
         "vacuum": "Give back space that is not needed.",
         "gc": "Remove deleted runs permanently.",
         "backup": "Back up a workspace.",
+        "server": "Serve workspaces to a team and to MLflow clients.",
         "version": "Print the versions of Runbridge and its packages.",
         "completion": "Print the script that completes words in a shell.",
     },

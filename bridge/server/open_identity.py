@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Scope
 
 from bridge.errors import NotAllowed
 from bridge.server.dispatch import CLOSE, error_response
-from bridge.server.hosts import hosts_of, is_from_own_page, is_other_origin, is_own_host, values_of
+from bridge.server.hosts import LOOPBACK, hosts_of, is_from_own_page, is_other_origin, is_own_host, values_of
 from bridge.server.roles import Caller
 from bridge.server.routes import Route
+from bridge.server.settings import is_loopback
 from bridge.server.workspaces import ServedWorkspace
 
 FORWARDED = (b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto", b"x-forwarded-prefix")
@@ -20,16 +23,17 @@ class OpenIdentity:
 
     Args:
         port: the port of the server.
+        names: the names of the server's host.
     """
 
-    def __init__(self, port: int) -> None:
-        self._hosts = hosts_of(port)
+    def __init__(self, port: int, names: Iterable[str] = LOOPBACK) -> None:
+        self._hosts = hosts_of(port, names)
 
     def check_request(self, scope: Scope) -> Response | None:
         """Return the answer to a request that no route may see, or None."""
         if not is_own_host(scope["headers"], self._hosts):
             return PlainTextResponse("This server has no such host.\n", 400, CLOSE)
-        is_direct = scope["client"] is not None and scope["client"][0] in ("127.0.0.1", "::1")
+        is_direct = scope["client"] is not None and is_loopback(scope["client"][0])
         if not is_direct or any(values_of(scope["headers"], name) for name in FORWARDED):
             return error_response(NotAllowed("use", "this server", "it has no tokens, and a proxy sends the request"))
         return None

@@ -30,7 +30,8 @@ _UNKNOWN_USER = 65_534
 def is_of_another_user(client: Address, server: Address) -> bool:
     """Return whether a connection belongs to another user than this process, and not to root.
 
-    False if the system does not tell. A connection whose other end is closed already has no user any more, and counts
+    False if the system does not tell, and for a connection of IPv6. A connection whose other end is closed already has
+    no user any more, and counts
     as one of another user.
     """
     found = ask_kernel(client, server) or read_tables(client, server)
@@ -42,7 +43,7 @@ def ask_kernel(client: Address, server: Address) -> tuple[int, int] | None:
 
     Source: the manual page sock_diag(7).
     """
-    if sys.platform != "linux":
+    if sys.platform != "linux" or ":" in client[0]:
         return None
     ports = struct.pack(">HH", client[1], server[1])
     hosts = b"".join(socket.inet_aton(host).ljust(16, b"\0") for host in (client[0], server[0]))
@@ -62,7 +63,7 @@ def ask_kernel(client: Address, server: Address) -> tuple[int, int] | None:
 
 def read_tables(client: Address, server: Address) -> tuple[int, int] | None:
     """Return the same from the tables of all connections, which takes milliseconds if there are thousands."""
-    for table, prefix in _TABLES:
+    for table, prefix in () if ":" in client[0] else _TABLES:
         try:
             content = Path(table).read_bytes()
         except OSError:

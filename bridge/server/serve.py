@@ -2,50 +2,70 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 
+import numpy  # noqa: F401  # the first request that needs it would wait for the import
 import uvicorn
 
+from bridge.errors import NotAllowed
 from bridge.server.dispatch import Dispatcher, Identity
+from bridge.server.memory import return_large_blocks
 from bridge.server.open_identity import OpenIdentity
-from bridge.server.plugin_routes import PluginOptions, plugin_routes
+from bridge.server.plugin_routes import plugin_routes
 from bridge.server.portal.team import portal_routes
 from bridge.server.protocol import Protocol
 from bridge.server.routes import Route
-from bridge.server.start import Server, listen_on
+from bridge.server.settings import Settings
+from bridge.server.start import listen_on
+from bridge.server.stopping import StoppingServer
 from bridge.server.workspaces import ServedWorkspace, Workspaces
 from bridge.store.workspace_stores import WorkspaceStores
 
-IN_PROCESS = PluginOptions(mlflow="off")
-"""The options of a server in a user's process, in which MLflow's application must not change settings of MLflow."""
+UPLOAD_SECONDS = 10
+"""How long a server that stops waits for the end of uploads and answers."""
 
 
-def app(
-    workspaces: Workspaces, identity: Identity, base_path: str = "", options: PluginOptions | None = None
-) -> Dispatcher:
-    """Return the application that answers the requests to workspaces. The default options are those of a server."""
-    routes: list[Route] = [*portal_routes(), *plugin_routes(options or PluginOptions())]
-    return Dispatcher(workspaces, identity, routes, base_path=base_path)
+def app(workspaces: Workspaces, identity: Identity, settings: Settings) -> Dispatcher:
+    """Return the application that answers the requests to workspaces."""
+    routes: list[Route] = [*portal_routes(), *plugin_routes(settings.plugin_options)]
+    return Dispatcher(workspaces, identity, routes, base_path=settings.base_path)
+
+
+def identity_of(settings: Settings, port: int) -> Identity:
+    """Return what identifies the senders of requests."""
+    if settings.no_token:
+        return OpenIdentity(port, settings.names)
+    raise NotAllowed("serve with tokens on", settings.host, "start the server with --no-token")
 
 
 class RunningServer:
-    """A server that answers requests in a thread, as a context manager.
+    """A server of workspaces. It listens when it is created. As a context manager, it answers requests in a thread.
 
     Attributes:
         address: the address, without a slash at the end.
         port: the port.
+
+    Args:
+        workspaces: the workspaces.
+        settings: the settings.
+
+    Raises:
+        InvalidValue: the port is in use, or this process may not listen on it.
     """
 
-    def __init__(self, workspaces: Workspaces, port: int = 0, options: PluginOptions = IN_PROCESS) -> None:
-        self._socket: socket.socket = listen_on(port)
+    def __init__(self, workspaces: Workspaces, settings: Settings) -> None:
+        self._socket: socket.socket = listen_on(settings.port, settings.host)
         self.port: int = self._socket.getsockname()[1]
-        self.address = f"http://127.0.0.1:{self.port}"
+        self.address = f"http://{settings.shown_host}:{self.port}{settings.base_path}"
+        self._workspaces = workspaces
         config = uvicorn.Config(
-            app(workspaces, OpenIdentity(self.port), options=options),
+            app(workspaces, identity_of(settings, self.port), settings),
             http=Protocol,
             loop="uvloop",
             ws="none",
@@ -55,13 +75,14 @@ class RunningServer:
             log_level="error",
             proxy_headers=False,
             server_header=False,
-            timeout_graceful_shutdown=3,
+            timeout_graceful_shutdown=UPLOAD_SECONDS,
             timeout_keep_alive=60,
         )
-        self._server = Server(config)
-        self._thread = threading.Thread(target=self._run, name="runbridge server", daemon=True)
+        self._server = StoppingServer(config)
+        self._thread = threading.Thread(target=self.run, name="runbridge server", daemon=True)
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Answer requests until SIGINT, SIGTERM or `stop`."""
         with suppress(KeyboardInterrupt):
             self._server.run(sockets=[self._socket])
 
@@ -73,18 +94,49 @@ class RunningServer:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.stop()
-
-    def stop(self) -> None:
-        """Stop: streams end, and answers that are being sent are completed."""
-        self._server.should_exit = True
         self._thread.join()
 
+    def stop(self) -> None:
+        """Make `run` end: streams end, and answers that are being sent are completed."""
+        self._server.should_exit = True
 
-def serve_background(stores: Sequence[WorkspaceStores], port: int = 0) -> RunningServer:
+
+def serve(
+    stores: Sequence[tuple[str, WorkspaceStores]], settings: Settings, announce: Callable[[RunningServer], None]
+) -> None:
+    """Serve workspaces in this thread until SIGINT or SIGTERM.
+
+    Args:
+        stores: the workspaces with their names in addresses.
+        settings: the settings.
+        announce: is called once the server listens.
+
+    Raises:
+        InvalidValue: two workspaces have the same name, or the port is in use.
+    """
+    return_large_blocks()
+    server = RunningServer(Workspaces([ServedWorkspace(name, one) for name, one in stores]), settings)
+    announce(server)
+    server.run()
+
+
+def serve_background(
+    stores: Sequence[WorkspaceStores], port: int = 0, settings: Settings | None = None
+) -> RunningServer:
     """Serve workspaces in a thread of this process, for tests and notebooks, without tokens and only on this computer.
+
+    MLflow's own application is not loaded, unless the settings ask for it: it would change settings of MLflow in this
+    process.
 
     Args:
         stores: the workspaces.
         port: the port; 0 is any free one.
+        settings: other settings. The port and the absence of tokens are those of this function.
     """
-    return RunningServer(Workspaces([ServedWorkspace(one.name.lower(), one) for one in stores]), port)
+    settings = replace(settings or Settings(mlflow="off"), port=port, no_token=True)
+    return RunningServer(Workspaces([ServedWorkspace(address_name(one.name), one) for one in stores]), settings)
+
+
+def address_name(name: str) -> str:
+    """Return the name of a workspace as addresses have it: lower-case letters, digits, `_` and `-`."""
+    return re.sub(r"[^a-z0-9_-]+", "-", name.lower()).strip("-_")[:33] or "workspace"

@@ -106,11 +106,16 @@ def _listen(port: int | None) -> socket.socket:
     raise StoreUnavailable(f"Every port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1}", "choose one with --port")
 
 
-def listen_on(port: int) -> socket.socket:
-    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+def listen_on(port: int, host: str = HOST) -> socket.socket:
+    """Return a socket that listens on a port.
+
+    Raises:
+        InvalidValue: the port is in use, this process may not listen on it, or the host is none of this computer.
+    """
+    listening = socket.socket(_family(host), socket.SOCK_STREAM)
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind((HOST, port))
+        listening.bind((host, port))
         listening.listen(512)  # so that another process that tries the same port fails
     except (OSError, OverflowError) as error:
         listening.close()
@@ -118,5 +123,19 @@ def listen_on(port: int) -> socket.socket:
         if isinstance(error, OSError):
             used = error.errno == errno.EADDRINUSE
             reason = "is in use by another program: choose another one" if used else (os.strerror(error.errno or 0))
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise InvalidValue("host", host, "is no address of this computer") from error
         raise InvalidValue("port", port, reason) from error
     return listening
+
+
+def _family(host: str) -> socket.AddressFamily:
+    """Return the family of a host's address.
+
+    Raises:
+        InvalidValue: the host has no address.
+    """
+    try:
+        return socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)[0][0]
+    except OSError as error:
+        raise InvalidValue("host", host, "has no address: choose one of this computer, such as 0.0.0.0") from error

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
-UNTIL_INTERRUPTED = {"ui": "until Ctrl-C", "watch": "Ctrl-C ends this"}
+UNTIL_INTERRUPTED = {"server": "until Ctrl-C", "ui": "until Ctrl-C", "watch": "Ctrl-C ends this"}
 """The subcommands that run until Ctrl-C, and what they print first."""
 
 

@@ -15,7 +15,7 @@ from bridge.cli.subcommands import SECTIONS
 pytestmark = pytest.mark.slow
 
 NAMES = [name for names in SECTIONS.values() for name in names]
-UNTIL_INTERRUPTED = {"ui": "until Ctrl-C", "watch": "Ctrl-C ends this"}
+UNTIL_INTERRUPTED = {"server": "until Ctrl-C", "ui": "until Ctrl-C", "watch": "Ctrl-C ends this"}
 """The subcommands that run until Ctrl-C, and what they print first."""
 EXAMPLE = re.compile(r"^ +(runbridge .*)$", re.MULTILINE)
 
