@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 
 import numpy
 import pytest
+from boxes import box_of
 from mlflow import MlflowClient
 from playwright.sync_api import Page, expect
 from visiting import PATIENCE, Visitor, Visitors
@@ -189,8 +190,7 @@ def test_a_zoomed_curve_is_drawn_from_newly_fetched_points(visitors: Visitors) -
     for visitor in visitors:
         card = visitor.page.get_by_test_id("experiment-view-compare-runs-card").filter(has_text="loss").first
         card.locator(".nsewdrag").first.scroll_into_view_if_needed()
-        box = card.locator(".nsewdrag").first.bounding_box()
-        assert box is not None
+        box = box_of(card.locator(".nsewdrag").first)
         middle = box["y"] + box["height"] / 2
         visitor.answers.clear()
         visitor.page.mouse.move(box["x"] + box["width"] * 0.25, middle)

@@ -6,13 +6,13 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import pytest
 from forked import Child
 from interrupting import Interrupts, places
+from open_files import open_below
 from raw_journals import RUN, Written, as_written, journals, points_of, reader_of
 
 from bridge.journal.writer import JournalWriter
@@ -51,16 +51,6 @@ class Pause(Interrupts):
         """Wait until the other thread has forked."""
         self.reached.set()
         assert self.released.wait(60)
-
-
-def open_below(folder: Path) -> list[str]:
-    """Return the files below a folder that this process has open."""
-    found = []
-    for number in os.listdir("/proc/self/fd"):
-        with suppress(OSError):
-            path = os.readlink(f"/proc/self/fd/{number}")
-            found += [path] if path.startswith(f"{folder}/") else []
-    return found
 
 
 def written_by(folder: Path) -> dict[int, list[Written]]:

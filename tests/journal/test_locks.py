@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from forked import Child
 from interrupting import Interrupts, Own
+from open_files import open_at
 
 import bridge.journal.file_lock as file_lock
 import bridge.journal.locks as locks
@@ -54,15 +55,6 @@ def is_free(path: Path) -> bool:
         return mine
 
 
-def descriptors(path: Path) -> int:
-    """Return how many descriptors this process has for the file, or for a removed file at its path."""
-    count = 0
-    for number in os.listdir("/proc/self/fd"):
-        with suppress(OSError):
-            count += os.readlink(f"/proc/self/fd/{number}").startswith(str(path))
-    return count
-
-
 def eventually(condition: Callable[[], bool]) -> bool:
     end = time.monotonic() + 20
     while not condition() and time.monotonic() < end:
@@ -80,16 +72,16 @@ def test_a_caller_that_does_not_wait_is_refused_at_once(path: Path, holder: Chil
 def test_a_stopped_process_is_named_when_the_time_limit_is_over(path: Path, holder: Child, soon: None) -> None:
     os.kill(holder.pid, signal.SIGSTOP)
     expected = rf"process {holder.pid} on host \S+ has held this lock since 20\S+Z: resume that process"
-    before = descriptors(path)
+    before = len(open_at(path))
     for _ in range(3):
         with pytest.raises(StoreUnavailable, match=expected), FileLock(path):
             pass
     assert len(file_lock._left) == 1  # the next caller takes over the previous one's place in the queue
-    assert descriptors(path) == before + 1
+    assert len(open_at(path)) == before + 1
     os.kill(holder.pid, signal.SIGCONT)
     holder.close()
     assert eventually(lambda: not file_lock._left and is_free(path))
-    assert eventually(lambda: descriptors(path) == before)
+    assert eventually(lambda: len(open_at(path)) == before)
 
 
 def test_a_waiting_caller_gets_the_lock_when_it_is_released(path: Path, holder: Child) -> None:
@@ -116,7 +108,7 @@ def test_an_exception_of_a_signal_handler_ends_the_wait_and_leaves_no_lock(path:
     def interrupt(*_: object) -> None:
         raise TimeoutError("the usual timeout recipe")
 
-    before = descriptors(path)
+    before = len(open_at(path))
     previous = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, 0.2)
     try:
@@ -126,7 +118,7 @@ def test_an_exception_of_a_signal_handler_ends_the_wait_and_leaves_no_lock(path:
         signal.signal(signal.SIGALRM, previous)
     holder.close()
     assert eventually(lambda: is_free(path))
-    assert eventually(lambda: descriptors(path) == before)
+    assert eventually(lambda: len(open_at(path)) == before)
 
 
 def test_a_child_forked_while_the_lock_is_held_does_not_hold_it(path: Path) -> None:
@@ -289,7 +281,7 @@ def test_an_interrupt_anywhere_leaves_no_lock_held(path: Path) -> None:
         path.unlink()
 
     work()
-    before, kept = descriptors(path), []
+    before, kept = len(open_at(path)), []
     for number in range(1, 1000):
         error = interrupt_at(number, work)
         if error is None:
@@ -297,13 +289,13 @@ def test_an_interrupt_anywhere_leaves_no_lock_held(path: Path) -> None:
         kept.append(error)
         assert not lock.is_mine(), number
         assert is_free(path), number
-        assert descriptors(path) <= before, number
+        assert len(open_at(path)) <= before, number
     assert 20 < len(kept) < 1000
 
 
 @pytest.mark.slow
 def test_an_interrupt_anywhere_in_a_wait_leaves_no_lock_held(path: Path) -> None:
-    before, kept = descriptors(path), []
+    before, kept = len(open_at(path)), []
     for number in range(1, 1000):
         with FileLock(path) as mine:
             assert mine
@@ -316,7 +308,7 @@ def test_an_interrupt_anywhere_in_a_wait_leaves_no_lock_held(path: Path) -> None
 
         error = interrupt_at(number, work)
         assert eventually(lambda: is_free(path)), number
-        assert eventually(lambda: descriptors(path) == before), number
+        assert eventually(lambda: len(open_at(path)) == before), number
         if error is None:
             break
         kept.append(error)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import resource
 import signal
 import threading
@@ -11,14 +10,11 @@ import time
 from typing import Any
 
 import pytest
+from open_files import open_below
 
 from bridge.records.series import Point
 
 pytestmark = pytest.mark.processes
-
-
-def descriptors() -> int:
-    return len(os.listdir("/proc/self/fd"))
 
 
 class Busy:
@@ -87,13 +83,15 @@ def test_a_store_can_be_closed_while_other_threads_use_it(workspace, run):
 def test_a_thread_that_ended_leaves_no_connection_open(run):
     run.log("point", 1)
     run.get_metrics()
-    before = descriptors()
+    folder = run.experiment.workspace.path
+    before = len(open_below(folder))
+    assert before
     for _ in range(20):
         thread = threading.Thread(target=run.get_metrics)
         thread.start()
         thread.join()
 
-    assert descriptors() <= before + 3
+    assert len(open_below(folder)) <= before + 3
 
 
 def test_complete_records_of_a_short_write_are_not_written_again(fork, run):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from forked import Fork
+from open_files import open_at
 
 from bridge.store.sql import connection as connection_module
 from bridge.store.sql import gate as gate_module
@@ -43,13 +44,7 @@ def collected_on_request() -> Iterator[None]:
 
 def times_open(path: Path) -> int:
     """Return how many descriptors this process has for a database or its log."""
-    count = 0
-    for number in os.listdir("/proc/self/fd"):
-        try:
-            count += os.readlink(f"/proc/self/fd/{number}").startswith(str(path))
-        except OSError:
-            pass  # the descriptor of the listing is closed by now
-    return count
+    return len(open_at(path))
 
 
 def read(database: Database) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from boxes import box_of
 from playwright.sync_api import expect
 from widget_host import WidgetHost
 
@@ -50,8 +51,8 @@ def test_the_view_is_at_most_480_pixels_high_at_any_width(run: Run, experiment: 
     shown.until_shown("many/1")
     for width in (1400, 900, 400):
         shown.page.set_viewport_size({"width": width, "height": 620})
-        box = shown.element.bounding_box()
-        assert box is not None and box["height"] <= 480 and box["width"] <= width
+        box = box_of(shown.element)
+        assert box["height"] <= 480 and box["width"] <= width
         assert shown.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
@@ -75,8 +76,7 @@ def test_a_drag_zooms_all_charts_down_to_single_points(run: Run, host: MakeHost)
     (line,) = shown.drawn("long")
     assert not line["exact"]
     assert max(line["high"]) == 1000.0
-    plot = shown.chart("long").locator(".lines-area").bounding_box()
-    assert plot is not None
+    plot = box_of(shown.chart("long").locator(".lines-area"))
     middle = plot["y"] + plot["height"] / 2
     shown.page.mouse.move(plot["x"] + plot["width"] * 0.49, middle)
     shown.page.mouse.down()
@@ -95,16 +95,14 @@ def test_the_pointer_shows_exact_values_beside_it_even_in_a_moved_cell(run: Run,
     shown = host(run)
     shown.until(lambda: shown.has_drawn("train/loss"))
     shown.page.evaluate("document.querySelector('.runbridge-view').parentElement.style.transform = 'translateY(40px)'")
-    plot = shown.chart("train/loss").locator(".lines-area").bounding_box()
-    assert plot is not None
+    plot = box_of(shown.chart("train/loss").locator(".lines-area"))
     x, y = plot["x"] + plot["width"] - 2, plot["y"] + plot["height"] / 2
     shown.page.mouse.move(x - 4, y)
     shown.page.mouse.move(x, y)
     tip = shown.chart("train/loss").locator(".chart-tip")
     expect(tip).to_contain_text("step 49")
     expect(tip).to_contain_text("0.169492")
-    box = tip.bounding_box()
-    assert box is not None and abs(box["y"] - y) < 60
+    assert abs(box_of(tip)["y"] - y) < 60
 
 
 def test_another_axis_shows_the_same_points_over_time(run: Run, host: MakeHost) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import controls
 import psutil
 import pytest
+from boxes import box_of
 from controls import find
 from playwright.sync_api import Locator, Page, expect
 from portal_site import PortalSite, start
@@ -115,9 +116,8 @@ def filter_of(page: Page) -> str:
 
 def drag_on(page: Page, axis: str, low: float, high: float) -> None:
     """Drag on an axis of the parallel coordinates, between two places from 0 (lower end) to 1."""
-    box = page.locator(".parallel-box").bounding_box()
-    name = find(page, controls.PARALLEL).get_by_role("button", name=axis, exact=True).bounding_box()
-    assert box and name
+    box = box_of(page.locator(".parallel-box"))
+    name = box_of(find(page, controls.PARALLEL).get_by_role("button", name=axis, exact=True))
     x, top, height = name["x"] + name["width"] / 2, box["y"] + 34, box["height"] - 56
     page.mouse.move(x, top + height * (1 - low))
     page.mouse.down()
@@ -193,8 +193,7 @@ def test_the_scatter_chart_shows_any_two_columns(page: Page, site: PortalSite, s
     expect(scatter.get_by_role("figure")).to_have_attribute("aria-label", "val/loss over lr, 24 runs")
     box = scatter.locator(".scatter-box")
     box.scroll_into_view_if_needed()
-    place = box.bounding_box()
-    assert place
+    place = box_of(box)
     influence = page.get_by_role("region", name="Influence of params")
     expect(influence.get_by_role("row").nth(1)).to_contain_text(re.compile(r"^lr\d+ %"))
     # The run with the greatest loss and the least learning rate is at the upper left.
@@ -324,9 +323,8 @@ def test_a_range_over_ten_thousand_lines_follows_the_pointer_for_100_ms_a_move(p
     expect(find(page, controls.EXPERIMENTS)).to_be_visible()
     page.evaluate(MANY)
     expect(page.locator(".parallel-count")).to_have_text("10,000 runs")
-    name = page.get_by_role("button", name="m4", exact=True).bounding_box()
-    box = page.locator(".parallel-box").bounding_box()
-    assert name and box
+    name = box_of(page.get_by_role("button", name="m4", exact=True))
+    box = box_of(page.locator(".parallel-box"))
     x, moves = name["x"] + name["width"] / 2, 30
     page.mouse.move(x, box["y"] + 50)
     page.mouse.down()

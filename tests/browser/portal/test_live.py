@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
+from boxes import box_of
 from playwright.sync_api import Locator, Page, expect
 from portal_site import PATIENCE_SECONDS, PortalSite, start
 
@@ -148,14 +149,14 @@ def test_new_runs_move_nothing_and_are_announced(page: Page, site: PortalSite) -
     expect(grid.locator("[data-place='20']")).to_be_attached()
     grid.hover()
     place = grid.get_by_role("row", name="arrival-37", exact=True)
-    before = place.bounding_box()
+    before = box_of(place)
     for number in range(3):
         run = start(experiment, f"later-{number}")
         run.log("loss", 1.0)
         run.complete()
     button = page.get_by_role("button", name=re.compile("3 new runs"))
     expect(button).to_be_visible()
-    assert place.bounding_box() == before, "the rows on the screen stay where they are"
+    assert box_of(place) == before, "the rows on the screen stay where they are"
     expect(page.get_by_role("toolbar", name="Selected runs")).to_contain_text("1 run selected")
     button.click()
     expect(grid.get_by_role("row", name="later-2")).to_be_visible()

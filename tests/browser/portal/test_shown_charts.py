@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from boxes import box_of
 from playwright.sync_api import Browser, Locator, Page, expect
 from portal_site import PortalSite, Problems, start
 
@@ -95,8 +96,7 @@ def state_of(figure: Locator) -> Mapping[str, Any]:
 
 def drag(page: Page, figure: Locator, first: float, last: float) -> None:
     """Drag over a chart, from a share of its width to another."""
-    box = figure.locator(".lines-area").bounding_box()
-    assert box is not None
+    box = box_of(figure.locator(".lines-area"))
     page.mouse.move(box["x"] + first * box["width"], box["y"] + box["height"] / 2)
     page.mouse.down()
     page.mouse.move(box["x"] + last * box["width"], box["y"] + box["height"] / 2, steps=4)
@@ -155,8 +155,7 @@ def test_a_drag_zooms_all_charts_and_a_double_click_shows_the_whole_range(
 def test_the_run_under_the_pointer_is_thick_in_all_charts(page: Page, site: PortalSite, odd: str) -> None:
     opened(page, site, odd, "q=metrics.score < 0.65 and metrics.score > 0.55")
     one, other = chart(page, "a/loss"), chart(page, "b/loss")
-    box = one.locator(".lines-area").bounding_box()
-    assert box is not None
+    box = box_of(one.locator(".lines-area"))
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] - 12)
     expect(one.locator(".chart-tip")).to_contain_text(re.compile(r"step (49|50).*odd-1.*0\.0(2|196)"))
     run = drawn(one)[0]["id"]

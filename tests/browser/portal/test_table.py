@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from boxes import box_of
 from playwright.sync_api import Locator, Page, expect
 from portal_site import PortalSite, start
 
@@ -107,14 +108,13 @@ def test_columns_are_found_among_thousands_of_keys(page: Page, site: PortalSite)
 def test_columns_are_resized_moved_and_hidden_and_the_address_keeps_it(page: Page, runs: Locator) -> None:
     status = header(runs, "Status")
     status.wait_for()
-    grip = status.locator(".grip").bounding_box()
-    assert grip is not None
+    grip = box_of(status.locator(".grip"))
     page.mouse.move(grip["x"] + 4, grip["y"] + 10)
     page.mouse.down()
     page.mouse.move(grip["x"] + 44, grip["y"] + 10, steps=3)
     page.mouse.up()
-    box, name_box = header(runs, "Created").bounding_box(), status.bounding_box()
-    assert box is not None and name_box is not None and name_box["width"] == 144
+    box, name_box = box_of(header(runs, "Created")), box_of(status)
+    assert name_box["width"] == 144
     page.mouse.move(box["x"] + 20, box["y"] + 10)
     page.mouse.down()
     page.mouse.move(name_box["x"] + 10, name_box["y"] + 10, steps=4)
@@ -235,6 +235,6 @@ def test_a_narrow_screen_shows_runs_as_cards(page: Page, site: PortalSite, ids: 
     page.set_viewport_size({"width": 360, "height": 740})
     grid = opened(page, site, ids["experiment"])
     expect(grid.locator(".table-row").first).to_have_css("height", "68px")
-    box = grid.locator(".table-row").first.bounding_box()
-    assert box is not None and box["x"] >= 0 and box["x"] + box["width"] <= 360
+    box = box_of(grid.locator(".table-row").first)
+    assert box["x"] >= 0 and box["x"] + box["width"] <= 360
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 360

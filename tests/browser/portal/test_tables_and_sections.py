@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 import pytest
+from boxes import box_of
 from playwright.sync_api import Locator, Page, expect
 from portal_site import PortalSite, start
 
@@ -118,8 +119,7 @@ def test_short_sections_share_a_row_and_few_charts_fill_the_screen(page: Page, s
 def test_shift_drag_moves_all_charts_along_x(page: Page, site: PortalSite, tables: str) -> None:
     page.goto(f"{site.address}experiments/{tables}?range=40..60")
     one = chart(page, "val/loss")
-    box = one.locator(".lines-area").bounding_box()
-    assert box is not None
+    box = box_of(one.locator(".lines-area"))
     page.mouse.move(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
     page.keyboard.down("Shift")
     page.mouse.down()
