@@ -41,6 +41,7 @@ class JournalFiles:
         self.earlier: list[JournalFile] = []
         self.lost: list[JournalFile] = []
         self._held: HeldFolder | None = None
+        self._next: HeldFolder | None = None
         self._folders: list[HeldFolder] = []
 
     def start(self, leases: Leases) -> None:
@@ -94,7 +95,7 @@ class JournalFiles:
         self.earlier += self.lost
         self.lost = []
         self.close_earlier()
-        self._held = None
+        self._held = self._next = None
 
     def close_folders(self) -> None:
         """Close the folders. No journal may be open."""
@@ -116,8 +117,21 @@ class JournalFiles:
             in_place = in_place and (not file.is_published or file.ending or file.is_in_place)
         return in_place
 
+    def open_folder(self) -> bool:
+        """Open the folder that is now at the path, into which the next `put_back` puts the journals.
+
+        Return whether it is open. Another folder may replace it afterwards. So the caller opens it before it reads
+        which workspace is at the path.
+        """
+        try:
+            self._next = self._hold_now()
+        except CallFailed as failed:
+            logger.debug("The folder %s cannot be opened: %s", self.folder, failed)
+            return False
+        return True
+
     def put_back(self, workspace_id: str) -> None:
-        """Put the journals of a workspace into the folder that is now at the path. All other journals become lost.
+        """Put the journals of a workspace into the folder of `open_folder`. All other journals become lost.
 
         A journal that was removed is written again with all its bytes and its id. The receipts (up to which byte the
         points of a journal are in the database) then stay valid, and no point is stored twice.
@@ -125,9 +139,7 @@ class JournalFiles:
         Raises:
             CallFailed: a journal cannot be written there. Journals that were already put back stay there.
         """
-        held = self._held = hold(self.folder, self._held, make=True)
-        if held not in self._folders:
-            self._folders.append(held)
+        held = self._held = self._next or self._hold_now()
         replaced: list[JournalFile] = []
         for files in (self.earlier, self.lost):
             for file in list(files):
@@ -143,6 +155,7 @@ class JournalFiles:
         self._put_back_current(workspace_id, held, replaced)
         for file in replaced:
             file.close()
+        self._next = None
 
     def _put_back_current(self, workspace_id: str, held: HeldFolder, replaced: list[JournalFile]) -> None:
         if self.current is NO_FILE:
@@ -172,6 +185,13 @@ class JournalFiles:
     @property
     def _mode(self) -> int:
         return 0o664 if self.shared else 0o644
+
+    def _hold_now(self) -> HeldFolder:
+        """Return the folder now at the path, open until `close_folders`. `CallFailed` if it cannot be opened."""
+        held = hold(self.folder, self._held, make=True)
+        if held not in self._folders:
+            self._folders.append(held)
+        return held
 
     def _hold_folder(self) -> HeldFolder:
         """Return the folder of the journals. It stays open until `close_folders`.

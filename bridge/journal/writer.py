@@ -245,12 +245,9 @@ class JournalWriter:
     def mark_synced(self, stored: dict[str, int]) -> None:
         """Remove the journals from `unsynced` whose points a store has written to the disk.
 
-        Args:
-            stored: for each journal id: the offset up to which the store has written the points.
+        `stored` has for each journal id the offset up to which the store has written the points.
         """
         self._appender.mark_synced(stored)
-
-    # The journal
 
     @property
     def journal_id(self) -> str:
@@ -302,16 +299,23 @@ class JournalWriter:
             return True
         return self._inner.made is not None and self._inner.made.waits_for_workspace
 
+    def open_folder(self) -> bool:
+        """Open the folder that is now at the path, in which `follow_workspace` continues. Return whether it is open."""
+        if self._is_within():
+            return False
+        with self._lock:
+            is_open = self._files.open_folder()
+        return is_open and (self._inner.made is None or self._inner.made.open_folder())
+
     def follow_workspace(self, workspace_id: str, orphans: set[str]) -> bool:
-        """Continue in the workspace that is now at the path, after the earlier one was removed or replaced.
+        """Continue in the workspace of the folder that `open_folder` has opened, after the earlier one was replaced.
 
         Return whether this succeeded.
         Journals of this workspace are put back with all their records. They keep their ids, so points that are already
         stored are not stored again. Journals of another workspace stay open until that workspace is at the path again.
 
-        Args:
-            workspace_id: the workspace that is at the path now.
-            orphans: runs of this process that this workspace does not have. Their points are buffered in memory.
+        `workspace_id` was read after `open_folder`. `orphans` are the runs of this process that this workspace does not
+        have. Their points are buffered in memory.
         """
         if self._is_within():
             return False
@@ -337,10 +341,7 @@ class JournalWriter:
         return self._inner.made is None or self._inner.made.follow_workspace(workspace_id, orphans)
 
     def _is_within(self) -> bool:
-        """Return whether this thread is already within a call.
-
-        If so, the current call comes from a signal handler or a finalizer.
-        """
+        """Return whether this thread is within a call, so that this call comes from a signal handler or a finalizer."""
         return self._lock.is_mine()  # ask the lock, because an exception could leave a flag set
 
     def _write_waiting(self, force: bool) -> None:

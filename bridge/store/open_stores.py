@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING
 from bridge.errors import BridgeError, NotAllowed, NotFound, StoreUnavailable
 from bridge.forking import Step, on_fork
 from bridge.journal.locks import ThreadLock
-from bridge.journal.system import is_of_handler
+from bridge.journal.system import CallFailed, is_of_handler
 from bridge.store.background import each_second
 from bridge.store.durability import Durability, wanted_durability
 from bridge.store.journaled import JournaledStore
 from bridge.store.layout import DATABASE, JOURNAL
 from bridge.store.sql.backend import SqlBackend
-from bridge.store.sql.database_file import NOT_OURS
+from bridge.store.sql.database_file import NOT_OURS, HeldInode, Identity
 from bridge.store.sql.sqlite import open_sqlite, read_facts
 
 if TYPE_CHECKING:
@@ -40,18 +40,23 @@ class OpenStore:
     """The open stores of a workspace, and the objects that use them. Unused stores are closed after `IDLE_SECONDS`.
 
     `users` contains the `WorkspaceStores` objects of the handles that use the stores.
-    `identity` is the device and the inode of the database file when it was opened. If another workspace replaces this
-    one at the path, old handles keep these stores, because the journal may contain points of the former workspace.
-    New handles get new stores.
+    `inode` is the inode of the database file when it was opened. If another workspace replaces this one at the path,
+    old handles keep these stores, because the journal may contain points of the former workspace. New handles get new
+    stores.
     """
 
     tracking: JournaledStore
     backend: SqlBackend
     shared: bool
     durability: Durability
-    identity: tuple[int, int]
+    inode: HeldInode
     users: weakref.WeakSet[WorkspaceStores] = field(default_factory=weakref.WeakSet)
     idle_since: float | None = None
+
+    @property
+    def identity(self) -> Identity:
+        """The device and the inode of the database file when it was opened."""
+        return self.inode.identity
 
     @property
     def generation(self) -> int:
@@ -106,6 +111,8 @@ def store_at(path: Path, durability: Durability | None) -> OpenStore:
     with _lock:
         known = _stores.get(key)
         if known is None or known.identity != identity:
+            if known is not None:
+                _remove(known)
             known = _shared_with_others(key, _open_folder(path, wanted, state))
             _stores[key] = known
             _seen.add(os.path.realpath(path))
@@ -135,6 +142,7 @@ def _shared_with_others(key: Key, opened: OpenStore) -> OpenStore:
         same = (other_path, other_user, other.identity) == (path, user, opened.identity)
         if same and other.durability == opened.durability:
             opened.tracking.close()
+            opened.inode.close()
             return other
     return opened
 
@@ -143,11 +151,16 @@ def _open_folder(path: Path, durability: Durability | None, state: os.stat_resul
     read_only = not (os.access(path, os.W_OK) and os.access(path / DATABASE, os.W_OK))
     shared = bool(state.st_mode & 0o020)
     fsync = None if durability is None else durability == "power"
-    backend = open_sqlite(path / DATABASE, fsync, read_only)
+    inode = _hold(path / DATABASE, state)
     try:
-        facts = checked_facts(path, read_facts(backend.database))
+        backend = open_sqlite(path / DATABASE, fsync, read_only)
+        try:
+            facts = checked_facts(path, read_facts(backend.database))
+        except BridgeError:
+            backend.close()
+            raise
     except BridgeError:
-        backend.close()
+        inode.close()
         raise
     known: Durability = "power" if (durability or facts.get("durability")) == "power" else "process"
     tracking = JournaledStore(
@@ -158,7 +171,14 @@ def _open_folder(path: Path, durability: Durability | None, state: os.stat_resul
         read_only=read_only,
         workspace_id=facts["id"],
     )
-    return OpenStore(tracking, backend, shared, known, (state.st_dev, state.st_ino))
+    return OpenStore(tracking, backend, shared, known, inode)
+
+
+def _hold(file: Path, state: os.stat_result) -> HeldInode:
+    try:
+        return HeldInode(str(file), state)
+    except CallFailed as failed:
+        raise StoreUnavailable(str(file), failed.reason) from failed
 
 
 def checked_facts(path: Path, facts: Mapping[str, str]) -> Mapping[str, str]:
@@ -235,11 +255,7 @@ def _without_users(now: float) -> list[OpenStore]:
 
 
 def drop(store: OpenStore) -> None:
-    """Remove closed stores from the list of open stores.
-
-    Open stores are recognised by the inode of their database. After the last connection is closed, a new database may
-    get the same inode, and would be mistaken for the old one.
-    """
+    """Remove closed stores from the list of open stores."""
     _remove(store)
     for user in list(store.users):
         user.forget()
@@ -248,6 +264,7 @@ def drop(store: OpenStore) -> None:
 def _remove(store: OpenStore) -> None:
     for key in [key for key, other in list(_stores.items()) if other is store]:
         _stores.pop(key, None)
+    store.inode.close()
 
 
 def _tidy() -> None:

@@ -13,6 +13,9 @@ from bridge.store.backend import Backend
 
 logger = logging.getLogger("bridge")
 
+TRIES = 3
+"""How often a check starts again if the workspace is replaced during the check."""
+
 
 class Moved(NamedTuple):
     """The workspace that is at the path now. `orphans` are the runs of this process that are not in this workspace."""
@@ -54,16 +57,30 @@ class PlaceWatch:
         if self._is_settled and not self._is_lost and self._writer.is_in_place():
             return None
         try:
-            found = self._inner.find_workspace_id()
-            orphans = set(run_ids) - self._inner.get_runs(list(run_ids), latest=False).keys()
+            moved = self._find_workspace(run_ids)
         except BridgeError as error:
             self._report_lost(str(error))
             return None
         self._is_settled = False
-        if not self._writer.follow_workspace(found, orphans):
+        if moved is None or not self._writer.follow_workspace(moved.workspace_id, moved.orphans):
             self._report_lost("its journals cannot be put back.")
             return None
-        return Moved(found, orphans)
+        return moved
+
+    def _find_workspace(self, run_ids: Collection[str]) -> Moved | None:
+        """Open the folder of journals, and return its workspace; None if this fails.
+
+        The workspace at the path must be the same before and after the folder is opened. Otherwise the journals of one
+        workspace could be put into the folder of another one that replaces it.
+        """
+        for _ in range(TRIES):
+            found = self._inner.find_workspace_id()
+            if not self._writer.open_folder():
+                return None
+            orphans = set(run_ids) - self._inner.get_runs(list(run_ids), latest=False).keys()
+            if self._inner.find_workspace_id() == found:
+                return Moved(found, orphans)
+        return None
 
     def settle(self) -> None:
         """Record that the caller has adapted to the workspace that `check` returned."""

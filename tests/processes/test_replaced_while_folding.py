@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bridge import Experiment, Run, StoreUnavailable, Workspace
+from bridge import Experiment, NotFound, Run, StoreUnavailable, Workspace
 from bridge.journal.file_lock import FileLock
 from bridge.store import cuts
 from bridge.store.open import open_store
@@ -178,4 +178,40 @@ def test_a_fold_that_waits_for_another_process_keeps_its_folder_while_a_removed_
     flushes[0].join()
     run.log("loss", 1.5)
     assert run.get_metrics()["loss"] == [0.5, 1.5]
+    run.complete()
+
+
+def test_a_workspace_that_replaces_another_while_its_journals_are_put_back_does_not_get_them(fork, place, monkeypatch):
+    """The journals wait until their own workspace is back, and reads do not find the run until then."""
+    moved, other = place.with_name("moved"), place.with_name("other")
+    assert fork(lambda say: Workspace.create("other", path=other)).wait() == 0
+    run = start(Workspace.create("work", path=place))
+    for number in range(3):
+        run.log("loss", float(number))
+    (journal,) = (place / "journal").glob("*.log")
+    journal.unlink()
+    find, replaced = SqlBackend.find_workspace_id, list[bool]()
+
+    def replace_afterwards(self: SqlBackend) -> str:
+        found = find(self)
+        if not replaced:
+            replaced.append(True)
+            place.rename(moved)
+            other.rename(place)
+        return found
+
+    monkeypatch.setattr(SqlBackend, "find_workspace_id", replace_afterwards)
+    tracking = run.experiment.workspace.stores.tracking
+    tracking._check_place()
+    tracking._check_place()
+    assert journals(place) == []
+    run.log("loss", 3.0)
+    with pytest.raises(NotFound):
+        run.get_metrics()
+    with pytest.raises(StoreUnavailable):
+        run.flush()
+    place.rename(other)
+    moved.rename(place)
+    run.flush()
+    assert run.get_metrics()["loss"] == list(range(4))
     run.complete()

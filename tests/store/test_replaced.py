@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from forked import Fork, Say
 
 from bridge import Experiment, Run, Workspace
 from bridge.errors import NotFound, SchemaMismatch, StoreUnavailable
@@ -248,3 +249,41 @@ def test_the_file_of_a_removed_database_is_not_touched_when_its_connections_clos
         assert c.execute(COUNT).fetchone() == (1,)
     assert wal.stat().st_ino == identity
     other.close()
+
+
+def file_with_inode(inode: int, folder: Path) -> Path:
+    """Return a new file beside a folder that has an inode, or any new file if the system does not give this inode."""
+    for number in range(4_000):
+        made = folder / f"made{number}"
+        made.touch()
+        if made.stat().st_ino == inode:
+            break
+    return made.rename(folder.with_name("made"))
+
+
+def test_a_forked_child_does_not_take_a_new_workspace_for_the_removed_one(workspace: Workspace, fork: Fork) -> None:
+    """A fork closes the connections, and the system then gives the inode of a removed file to the next new file."""
+    old_id, inode = workspace.id, (workspace.path / "workspace.db").stat().st_ino
+
+    def recreate(say: Say) -> None:
+        new = workspace.path.with_name("new")
+        Workspace.create("work", path=new)
+        (workspace.path / "workspace.db").unlink()
+        database = file_with_inode(inode, workspace.path)
+        shutil.rmtree(workspace.path)
+        shutil.copyfile(new / "workspace.db", database)
+        database.replace(new / "workspace.db")
+        new.rename(workspace.path)
+        run = start(Workspace.open(workspace.path))
+        run.log("loss", 0.5)
+        say(run.experiment.workspace.id)
+        say(run.id)
+        say(repr(run.get_metrics()))
+        run.complete()
+
+    child = fork(recreate)
+    assert child.line() != old_id
+    run_id = child.line()
+    assert child.rest() == ["{'loss': 0.5}"]
+    assert child.wait() == 0
+    assert Run.get(Workspace.open(workspace.path), run_id).get_metrics() == {"loss": 0.5}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from bridge.errors import InvalidValue, NotAllowed, StoreUnavailable
-from bridge.journal.system import was_raised_deeper
+from bridge.journal.system import system, was_raised_deeper
 from bridge.records.text import RULE
 from bridge.store.sql.time_limit import TOOK_TOO_LONG
 
@@ -40,6 +41,32 @@ def identity_of(file: str) -> Identity:
             raise StoreUnavailable(file, "the file does not exist: its folder was removed or moved") from error
         raise StoreUnavailable(file, error.strerror or str(error)) from error
     return state.st_dev, state.st_ino
+
+
+class HeldInode:
+    """The inode of a database, which the system gives to no other file while this object is open.
+
+    Linux gives the inode of a removed file to a new file as soon as no process has the removed file open. A new
+    database could then not be told from the removed one. So Linux opens the file with `O_PATH`, which reads nothing:
+    closing such a descriptor releases no lock of SQLite. macOS never gives an inode twice, so nothing is opened there.
+
+    Args:
+        path: the database.
+        state: the result of `stat` for the database.
+    """
+
+    def __init__(self, path: str, state: os.stat_result) -> None:
+        self._fd = -1
+        if sys.platform == "linux":
+            self._fd = system(os.open, path, os.O_PATH | os.O_CLOEXEC)
+            state = os.fstat(self._fd)
+        self.identity: Identity = state.st_dev, state.st_ino
+
+    def close(self) -> None:
+        """Close the descriptor; idempotent."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
 
 
 def stamp_of(path: str) -> tuple[int, int] | None:
