@@ -2,12 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
-# Tests that run alone, and all tests that are not fast.
-ALONE := browser or pythons
-LONGER := $(ALONE) or postgres or processes or slow
-QUICK := tests/architecture tests/journal tests/store
 AGAIN := $(MAKE) --no-print-directory
-PYTEST := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m pytest -q
+# The parts of the test suite: which tests are in them, and how many processes run them.
+RINGS := $(BIN)/python tests/support/rings.py
 export MLFLOW_DISABLE_TELEMETRY ?= true
 # The tests start hundreds of processes that import the same modules. Python must store compiled modules, even if the
 # image sets this variable.
@@ -27,11 +24,11 @@ check: .venv/.dev packages  ## Lint, types, layers, fast tests and docs: less th
 	@$(AGAIN) types & types=$$!; $(AGAIN) lint layers fast; rest=$$?; wait $$types && exit $$rest
 
 quick: lint types layers  ## Lint, types, layers, and the tests of stores and journals: needs no MLflow
-	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER) or torch)" $(QUICK)
+	@$(RINGS) quick
 
-test: .venv/.dev packages chromium  ## Everything that CI runs
+test: .venv/.dev packages chromium  ## Everything that CI runs; the tests that failed run again, alone
 	@$(AGAIN) types & types=$$!; \
-	$(AGAIN) lint layers && $(AGAIN) --keep-going fast slow page alone; rest=$$?; wait $$types && exit $$rest
+	$(AGAIN) lint layers && $(RINGS) --again fast slow page alone; rest=$$?; wait $$types && exit $$rest
 
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
 	@$(BIN)/python tests/support/another_mlflow.py "$(VERSION)"
@@ -54,20 +51,8 @@ types: .venv/.dev
 layers: .venv/.dev
 	@$(BIN)/lint-imports --no-logo > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
 
-# The tests sometimes wait, so three test processes are needed to use two cores.
-fast: .venv/.dev
-	@$(PYTEST) --numprocesses 3 --dist worksteal -m "not ($(LONGER))"
-
-# These wait longer: for processes that end, and for time limits.
-slow: .venv/.dev
-	@$(PYTEST) --numprocesses 4 --dist worksteal -m "($(LONGER)) and not ($(ALONE))"
-
-# The tests of the page wait for the browser most of the time, and each file has a browser of its own.
-page: .venv/.dev
-	@$(PYTEST) --numprocesses 3 --dist loadfile -m "$(ALONE)" tests/browser/portal
-
-alone: .venv/.dev
-	@$(PYTEST) -m "$(ALONE)" --ignore tests/browser/portal tests/browser tests/pythons
+fast slow page alone: .venv/.dev
+	@$(RINGS) $@
 
 # The page's JavaScript packages of other projects, fetched once with npm, and the page's modules, joined after each
 # change. Without npm, all but the page works.

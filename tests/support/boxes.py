@@ -11,7 +11,7 @@ SECONDS = 20.0
 
 
 def box_of(element: Locator) -> FloatRect:
-    """Return the place and size of an element, in pixels of the window, as soon as the page shows it.
+    """Return the position and size of an element, in pixels of the window, as soon as the page shows it.
 
     A page that draws an element again removes the former one. `Locator.bounding_box` returns None if this happens
     between the search for the element and the measurement, so this function asks again.
@@ -21,6 +21,6 @@ def box_of(element: Locator) -> FloatRect:
     """
     end = time.monotonic() + SECONDS
     while (box := element.bounding_box(timeout=SECONDS * 1000)) is None:
-        assert time.monotonic() < end, f"{element} has no place on the page"
+        assert time.monotonic() < end, f"{element} has no position on the page"
         element.page.wait_for_timeout(20)
     return box
