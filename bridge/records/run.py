@@ -184,12 +184,16 @@ class Lease(NamedTuple):
     compared with a clock.
     `boot_time` is the time at which the process last wrote to its journal, in nanoseconds; 0 if it is unknown. The
     header of the journal identifies the boot-time clock with which this time was measured.
+    `delivered` is 0 if the journal is in the folder of the workspace. If it is on the computer of a client, this is the
+    time at which the server last received something from the process, in milliseconds since 1970 UTC by the clock of
+    the server.
     """
 
     run_id: str
     journal_id: str
     time: int
     boot_time: int = 0
+    delivered: int = 0
 
 
 def new_run_id() -> str:

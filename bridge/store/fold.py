@@ -23,7 +23,7 @@ from bridge.store.cuts import Cutter, FoldProgress
 from bridge.store.finished_journals import FinishedJournals
 from bridge.store.journal_readers import JournalReaders
 from bridge.store.late_reads import PAUSE_SECONDS, may_be_late
-from bridge.store.lease_watch import end_lost_leases, seems_over
+from bridge.store.lease_watch import ClientWatch, LeaseWatch
 from bridge.store.packages import has_package
 from bridge.store.unfolded import UnfoldedBytes
 
@@ -57,10 +57,19 @@ class Folding:
         shared: members of the folder's group may fold too, so they get write access to the lock file.
         read_only: this process has no write access to the workspace, so it folds nothing.
         workspace_id: the workspace whose journals are folded; empty to fold the journals of every workspace.
+        is_remote: the backend is a server, and the journals are on the computer of its client.
     """
 
-    def __init__(self, inner: Backend, folder: Path, shared: bool, read_only: bool, workspace_id: str = "") -> None:
-        self._inner, self._read_only = inner, read_only
+    def __init__(
+        self,
+        inner: Backend,
+        folder: Path,
+        shared: bool,
+        read_only: bool,
+        workspace_id: str = "",
+        is_remote: bool = False,
+    ) -> None:
+        self._inner, self._read_only, self._is_remote = inner, read_only, is_remote
         self._folder = JournalFolder(folder, shared)
         self._lock = ThreadLock(str(folder))
         self._begin(workspace_id)
@@ -69,6 +78,8 @@ class Folding:
         self._readers = JournalReaders(self._folder, self._inner, workspace_id)
         self._cutter = Cutter(self._readers, str(self._folder.path))
         self._finished = FinishedJournals(self._inner, self._folder, self._readers, self._cutter)
+        watch = ClientWatch if self._is_remote else LeaseWatch
+        self._watch = watch(self._inner, self._folder, self._readers)
         self._unfolded = UnfoldedBytes(self._folder, self._readers)
         self._sweep_at = time.monotonic() + SWEEP_SECONDS
         self._look_at = self._late_until = 0.0
@@ -165,7 +176,7 @@ class Folding:
 
     def _sweep(self) -> None:
         with self._border():
-            end_lost_leases(self._inner, self._folder, self._readers)
+            self._watch.end_lost()
             self._folder.remove_leftovers()
         try:
             self._inner.tidy()
@@ -200,11 +211,10 @@ class Folding:
             return False
         self._look_at = time.monotonic() + LOOK_SECONDS
         try:
-            if self._inner.end_unclaimed(time.time_ns() // 1_000_000):
+            if not self._is_remote and self._inner.end_unclaimed(time.time_ns() // 1_000_000):
                 return True
-            leases = self._inner.get_leases()
             with self._border():
-                if not leases or not seems_over(self._folder, self._readers, leases):
+                if not self._watch.seems_over():
                     return False
             self._sweep_at = 0.0
             self.fold()

@@ -6,7 +6,8 @@ A lease names the process that owns a run. A slice is a part of a journal, and m
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.records.limits import LEASE_SECONDS
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges, Status
@@ -32,19 +33,54 @@ def lease_records(slices: Iterable[Slice]) -> dict[str, list[tuple[str, LeaseRec
     return found
 
 
-def signs_of_life(slices: Iterable[Slice]) -> tuple[dict[str, int], dict[str, int]]:
-    """Return when each process last wrote, by journal id, in nanoseconds of the process's boot-time clock.
+class Sign(NamedTuple):
+    """A sign of life of a process that owns runs; see `Lease` for the meaning of the times. Unknown times are 0."""
 
-    The first dict contains the times of slices with lease records: a backend stores all of them. The second contains
-    the times of all other slices: a backend uses them only for journals that it already has a time of.
+    boot_time: int
+    delivered: int
+
+    def after(self, other: Sign | None) -> Sign:
+        """Return the sign of a process that has given another sign before this one.
+
+        The clock of a server may be set back, so the newest time of a delivery counts and not the greatest.
+        """
+        if other is None:
+            return self
+        return Sign(max(self.boot_time, other.boot_time), self.delivered or other.delivered)
+
+
+def signs_of_life(slices: Iterable[Slice]) -> tuple[dict[str, Sign], dict[str, Sign]]:
+    """Return the signs of life of the processes that wrote slices, by journal id.
+
+    The first dict contains the signs in slices with lease records: a backend stores all of them. The second contains
+    those in all other slices: a backend uses them only for journals that it already has a sign of.
     """
-    leased: dict[str, int] = {}
-    others: dict[str, int] = {}
+    leased: dict[str, Sign] = {}
+    others: dict[str, Sign] = {}
     for piece in slices:
-        if piece.boot_time:
+        if piece.boot_time or piece.delivered:
             found = leased if piece.leases else others
-            found[piece.journal_id] = max(piece.boot_time, found.get(piece.journal_id, 0))
+            found[piece.journal_id] = Sign(piece.boot_time, piece.delivered).after(found.get(piece.journal_id))
     return leased, others
+
+
+def signs_of_leases(leases: Iterable[Lease]) -> dict[str, Sign]:
+    """Return the signs of life in new leases, by journal id."""
+    return {
+        lease.journal_id: Sign(lease.boot_time, lease.delivered)
+        for lease in leases
+        if lease.boot_time or lease.delivered
+    }
+
+
+def delivered_slices(slices: Iterable[Slice], now: int) -> list[Slice]:
+    """Return slices that a client has sent to a server. `now` is the time in milliseconds since 1970 UTC."""
+    return [replace(piece, delivered=now) for piece in slices]
+
+
+def delivered_leases(leases: Iterable[Lease], now: int) -> list[Lease]:
+    """Return leases that a client has sent to a server. `now` is the time in milliseconds since 1970 UTC."""
+    return [lease._replace(delivered=now) for lease in leases]
 
 
 def lease_after(lease: Lease | None, records: Iterable[tuple[str, LeaseRecord]]) -> Lease | None:

@@ -36,6 +36,8 @@ class Slice:
     `workspace_id` is the workspace that the journal belongs to. If it is empty, every backend accepts the slice.
     `boot_time` is the time at which the process last wrote to this part of the journal. It is measured in nanoseconds,
     with the boot-time clock of the process's host; 0 if unknown.
+    `delivered` is the time at which a server received the slice from a client, in milliseconds since 1970 UTC by the
+    clock of the server; 0 for a journal in the folder of the workspace.
     """
 
     journal_id: str
@@ -56,6 +58,7 @@ class Slice:
     leases: tuple[LeaseRecord, ...] = field(default=())
     boot_time: int = 0
     workspace_id: str = ""
+    delivered: int = 0
 
 
 class LeaseRecord(NamedTuple):

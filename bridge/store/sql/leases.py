@@ -26,6 +26,7 @@ from bridge.store.leases import (
     lease_after,
     lease_records,
     never_started,
+    signs_of_leases,
     signs_of_life,
     status_after,
     unclaimed_since,
@@ -78,16 +79,18 @@ def _store_signs(c: sqlite3.Connection, slices: Sequence[Slice]) -> None:
     leased, others = signs_of_life(slices)
     store_signs_of_life(c, leased)
     c.executemany(
-        "UPDATE sign_of_life SET boot_time = ? WHERE journal_id = ? AND boot_time < ?",
-        [(boot_time, journal_id, boot_time) for journal_id, boot_time in others.items()],
+        "UPDATE sign_of_life SET boot_time = max(boot_time, ?), delivered = coalesce(nullif(?, 0), delivered)"
+        " WHERE journal_id = ? AND (boot_time < ? OR ? > 0)",
+        [(*sign, journal_id, *sign) for journal_id, sign in others.items()],
     )
 
 
 def read(c: sqlite3.Connection) -> list[Lease]:
     """Return the leases that are held, in the order of their runs."""
     rows = c.execute(
-        "SELECT r.id, l.journal_id, l.time, coalesce(s.boot_time, 0) FROM lease l JOIN run r ON r.key = l.run"
-        " LEFT JOIN sign_of_life s ON s.journal_id = l.journal_id WHERE l.journal_id != '' ORDER BY l.run"
+        "SELECT r.id, l.journal_id, l.time, coalesce(s.boot_time, 0), coalesce(s.delivered, 0)"
+        " FROM lease l JOIN run r ON r.key = l.run LEFT JOIN sign_of_life s ON s.journal_id = l.journal_id"
+        " WHERE l.journal_id != '' ORDER BY l.run"
     ).fetchall()
     return [Lease(*row) for row in rows]
 
@@ -151,8 +154,7 @@ def claim(c: sqlite3.Connection, run_id: str, lease: Lease) -> None:
     # The new lease must have a later time than the former one, even if the clock of this process is behind.
     time = lease.time if row is None else max(lease.time, row[0] + 1)
     insert(c, "lease", ("run", "journal_id", "time"), [(key, lease.journal_id, time)], REPLACED)
-    if lease.boot_time:
-        store_signs_of_life(c, {lease.journal_id: lease.boot_time})
+    store_signs_of_life(c, signs_of_leases([lease]))
 
 
 def unclaimed(c: sqlite3.Connection, now: int) -> list[tuple[str, int]]:

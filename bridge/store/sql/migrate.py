@@ -11,14 +11,17 @@ from pathlib import Path
 logger = logging.getLogger("bridge")
 
 FOLDER = Path(__file__).with_name("migrations")
-SCHEMA = 5
+SCHEMA = 6
 """The newest schema that this version of Runbridge can read.
 
 The file `migrations/<n>.sql` changes schema n - 1 into schema n.
 """
 
 MANY_RUNS = 10_000
-"""The number of runs from which a migration is logged, because it takes some seconds."""
+"""The number of runs from which a migration of `REWRITING` is logged, because it takes some seconds."""
+
+REWRITING = frozenset({5})
+"""The migrations that rewrite the rows of runs."""
 
 WAIT_SECONDS = 600.0
 """How long a process waits for another process that migrates the database."""
@@ -81,7 +84,7 @@ def _migrate_once(connection: sqlite3.Connection, name: str) -> None:
         return
     if number > 1:
         (runs,) = connection.execute("SELECT count(*) FROM run").fetchone()
-        if runs >= MANY_RUNS:
+        if runs >= MANY_RUNS and number in REWRITING:
             logger.warning("Upgrading %s with %d runs to format %d. This takes some seconds, once.", name, runs, number)
     for statement in _statements(number):
         connection.execute(statement)

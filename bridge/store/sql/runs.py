@@ -25,6 +25,7 @@ from bridge.records.run import (
     check_run_id,
 )
 from bridge.records.times import stored_time
+from bridge.store.leases import Sign, signs_of_leases
 from bridge.store.sql import experiments
 from bridge.store.sql.changes import next_change, note_runs
 from bridge.store.sql.connection import Connection
@@ -68,20 +69,19 @@ def create(c: Connection, records: Sequence[RunRecord], leases: Sequence[Lease] 
         _add_inputs(c, keys[record.id], active[record.experiment_id], record)
     held = [(keys[lease.run_id], lease.journal_id, lease.time) for lease in leases if lease.run_id in new]
     insert(c, "lease", ("run", "journal_id", "time"), held)
-    store_signs_of_life(c, {one.journal_id: one.boot_time for one in leases if one.run_id in new and one.boot_time})
+    store_signs_of_life(c, signs_of_leases(lease for lease in leases if lease.run_id in new))
     return [keys[record.id] for record in records]
 
 
-def store_signs_of_life(c: sqlite3.Connection, boot_times: Mapping[str, int]) -> None:
-    """Store the time at which the process of each journal last wrote to it.
-
-    Only the times of processes that own runs are stored. `boot_times` has these times by journal id.
-    """
-    later = (
-        "ON CONFLICT (journal_id) DO UPDATE SET boot_time = excluded.boot_time"
-        " WHERE excluded.boot_time > sign_of_life.boot_time"
+def store_signs_of_life(c: sqlite3.Connection, signs: Mapping[str, Sign]) -> None:
+    """Store the signs of life of processes that own runs, by journal id."""
+    newer = (
+        "ON CONFLICT (journal_id) DO UPDATE SET boot_time = max(boot_time, excluded.boot_time),"
+        " delivered = coalesce(nullif(excluded.delivered, 0), delivered)"
+        " WHERE excluded.boot_time > boot_time OR excluded.delivered > 0"
     )
-    insert(c, "sign_of_life", ("journal_id", "boot_time"), list(boot_times.items()), later)
+    rows = [(journal_id, *sign) for journal_id, sign in signs.items()]
+    insert(c, "sign_of_life", ("journal_id", "boot_time", "delivered"), rows, newer)
 
 
 def _starts(c: sqlite3.Connection, run_ids: Sequence[str]) -> dict[str, tuple[int, int | None]]:

@@ -10,31 +10,40 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from bridge.records.run import CLAIMABLE_STATUSES, SCRIPT_RUN, TERMINAL_STATUSES, Lease, RunRecord
-from bridge.store.leases import lease_after, lease_records, signs_of_life, status_after, unclaimed_since
+from bridge.store.leases import (
+    Sign,
+    lease_after,
+    lease_records,
+    signs_of_leases,
+    signs_of_life,
+    status_after,
+    unclaimed_since,
+)
 from bridge.store.slices import Slice
 from bridge.testing.oracle.runs import MemoryRun
 
 
 class MemoryLeases:
-    """The leases of runs, and the times at which processes that own runs last wrote to their journals.
+    """The leases of runs, and the signs of life of the processes that own runs.
 
     Callers hold the lock of the memory store.
     """
 
     def __init__(self) -> None:
         self._leases: dict[str, Lease] = {}  # a released lease has an empty journal id
-        self._signs_of_life: dict[str, int] = {}  # by journal id
+        self._signs_of_life: dict[str, Sign] = {}  # by journal id
 
     def held(self) -> list[Lease]:
         """Return the leases that are not released."""
         held = (lease for lease in self._leases.values() if lease.journal_id)
-        return [lease._replace(boot_time=self._signs_of_life.get(lease.journal_id, 0)) for lease in held]
+        signs = self._signs_of_life
+        return [lease._replace(**signs.get(lease.journal_id, Sign(0, 0))._asdict()) for lease in held]
 
     def store(self, lease: Lease) -> None:
         """Store the lease of a new run."""
-        self._leases[lease.run_id] = lease._replace(boot_time=0)
-        if lease.boot_time:
-            self._sign(lease.journal_id, lease.boot_time)
+        self._leases[lease.run_id] = lease._replace(boot_time=0, delivered=0)
+        for journal_id, sign in signs_of_leases([lease]).items():
+            self._sign(journal_id, sign)
 
     def take(self, lease: Lease) -> None:
         """Replace the lease of a run.
@@ -57,7 +66,7 @@ class MemoryLeases:
         self._leases.pop(run_id, None)
 
     def forget_journals(self, journal_ids: Iterable[str]) -> None:
-        """Remove the times at which processes last wrote to their journals."""
+        """Remove the signs of life of processes, by their journals."""
         for journal_id in journal_ids:
             self._signs_of_life.pop(journal_id, None)
 
@@ -85,9 +94,10 @@ class MemoryLeases:
                 run.record = replace(run.record, end_time=None, error=None)
             run.record = replace(run.record, status=status)
         leased, others = signs_of_life(slices)
-        for journal_id, boot_time in {**others, **leased}.items():
-            if journal_id in leased or journal_id in self._signs_of_life:
-                self._sign(journal_id, boot_time)
+        for signs in (leased, others):
+            for journal_id, sign in signs.items():
+                if signs is leased or journal_id in self._signs_of_life:
+                    self._sign(journal_id, sign)
 
-    def _sign(self, journal_id: str, boot_time: int) -> None:
-        self._signs_of_life[journal_id] = max(boot_time, self._signs_of_life.get(journal_id, 0))
+    def _sign(self, journal_id: str, sign: Sign) -> None:
+        self._signs_of_life[journal_id] = sign.after(self._signs_of_life.get(journal_id))
