@@ -14,12 +14,13 @@ import numpy  # noqa: F401  # the first request that needs it would wait for the
 import uvicorn
 
 from bridge.errors import NotAllowed
+from bridge.server.connections import Connections
 from bridge.server.dispatch import Dispatcher, Identity
 from bridge.server.memory import return_large_blocks
 from bridge.server.open_identity import OpenIdentity
 from bridge.server.plugin_routes import plugin_routes
 from bridge.server.portal.team import portal_routes
-from bridge.server.protocol import Protocol
+from bridge.server.protocol import protocol_of
 from bridge.server.routes import Route
 from bridge.server.settings import Settings
 from bridge.server.start import listen_on
@@ -50,6 +51,7 @@ class RunningServer:
     Attributes:
         address: the address, without a slash at the end.
         port: the port.
+        connections: the open connections.
 
     Args:
         workspaces: the workspaces.
@@ -64,9 +66,12 @@ class RunningServer:
         self.port: int = self._socket.getsockname()[1]
         self.address = f"http://{settings.shown_host}:{self.port}{settings.base_path}"
         self._workspaces = workspaces
+        self.connections = Connections(
+            settings.connections, settings.peer_connections, frozenset(settings.trust_proxy), settings.no_token
+        )
         config = uvicorn.Config(
             app(workspaces, identity_of(settings, self.port), settings),
-            http=Protocol,
+            http=protocol_of(self.connections),  # type: ignore[arg-type]  # uvicorn only calls it
             loop="uvloop",
             ws="none",
             lifespan="on",

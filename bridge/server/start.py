@@ -13,8 +13,9 @@ import uvicorn
 
 from bridge.errors import InvalidValue, StoreUnavailable
 from bridge.server.app import application
+from bridge.server.connections import Connections
 from bridge.server.guard import BASE
-from bridge.server.protocol import Protocol
+from bridge.server.protocol import protocol_of
 from bridge.server.roles import Role
 from bridge.server.session import Session
 from bridge.store.workspace_stores import WorkspaceStores
@@ -48,7 +49,7 @@ class PortalServer:
         self.session = Session(self.port)
         config = uvicorn.Config(
             application(stores, self.session, self.port, role),
-            http=Protocol,
+            http=protocol_of(Connections()),  # type: ignore[arg-type]  # uvicorn only calls it
             loop="uvloop",
             ws="none",
             lifespan="on",

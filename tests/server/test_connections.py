@@ -77,7 +77,7 @@ def test_a_long_head_is_refused_before_it_has_arrived(owner: Asking) -> None:
     start = head(owner)[:-2]
     for long in (b"X: " + b"a" * (2 * protocol.HEAD_BYTES), b"X: a\r\n" * protocol.HEAD_BYTES):
         assert not sent(owner, start + long).startswith(b"HTTP/1.1 200")
-    assert sent(owner, start + b"X: " + b"a" * 100_000 + b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
+    assert sent(owner, start + b"X: " + b"a" * 30_000 + b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
 
 
 def test_a_long_form_is_refused_before_it_is_read(owner: Asking) -> None:
@@ -92,7 +92,7 @@ def test_a_long_form_is_refused_before_it_is_read(owner: Asking) -> None:
 def test_a_connection_without_a_request_is_closed(owner: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.2)
     assert sent(owner, b"") == b""
-    assert sent(owner, b"GET /portal/ HTTP/1.1\r\nHost:") == b""
+    assert sent(owner, b"GET /portal/ HTTP/1.1\r\nHost:").startswith(b"HTTP/1.1 408 ")
 
 
 @linux
