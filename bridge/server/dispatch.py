@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, NamedTuple, Protocol
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.errors import BridgeError, InvalidValue, NotAllowed
+from bridge.errors import BridgeError, InvalidValue, NotAllowed, NotAuthenticated
 from bridge.records.wire import dump_error
+from bridge.server.audited import Log, body_of, is_audited, record, target_of
 from bridge.server.headers import secure
 from bridge.server.hosts import values_of
-from bridge.server.roles import Caller
+from bridge.server.recheck import Recheck
+from bridge.server.roles import Caller, Role
 from bridge.server.routes import Call, Match, Route, RouteTable
 from bridge.server.workspaces import ServedWorkspace, Workspaces, current
 
@@ -27,15 +30,26 @@ CLOSE = {"Connection": "close"}
 class Identity(Protocol):
     """Identifies the senders of requests."""
 
+    @property
+    def is_personal(self) -> bool:
+        """Whether connections of other users of this computer are refused."""
+
     def check_request(self, scope: Scope) -> Response | None:
         """Return the answer to a request that no route may see, for example because it names another host, or None."""
 
     async def caller(self, scope: Scope, route: Route, workspace: ServedWorkspace | None) -> Caller | Response:
         """Return the sender of a request to a route that needs a role, or the answer that refuses the request."""
 
+    def is_still_allowed(self, caller: Caller, workspace: ServedWorkspace | None) -> bool:
+        """Return whether a sender still has the role. It is asked every few seconds while an answer is being sent."""
+
 
 class Dispatcher:
     """The application of a server.
+
+    Attributes:
+        table: the routes of each workspace.
+        server_table: the routes of the server itself.
 
     Args:
         workspaces: the workspaces.
@@ -43,6 +57,7 @@ class Dispatcher:
         routes: the routes of each workspace.
         server_routes: the routes of the server itself, such as `/healthz`.
         base_path: what all addresses begin with, such as `/runs`; empty for none.
+        audit: the log of deletions and restores.
     """
 
     def __init__(
@@ -52,10 +67,11 @@ class Dispatcher:
         routes: Sequence[Route],
         server_routes: Sequence[Route] = (),
         base_path: str = "",
+        audit: Log | None = None,
     ) -> None:
         self._workspaces, self._identity = workspaces, identity
         self.table, self.server_table = RouteTable(routes), RouteTable(server_routes)
-        self._base_path = base_path
+        self._base_path, self._audit = base_path, audit
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -63,72 +79,131 @@ class Dispatcher:
             return
         if scope["type"] != "http":
             return
+        state = scope.setdefault("state", {})
 
         async def send_secured(message: Message) -> None:
             if message["type"] == "http.response.start":
                 secure(message)
                 types = values_of(message["headers"], b"content-type")
-                scope["state"]["is_stream"] = any(kind.startswith(b"text/event-stream") for kind in types)
+                state["is_stream"] = any(kind.startswith(b"text/event-stream") for kind in types)
+                state["status"] = message["status"]
             await send(message)
 
-        scope.setdefault("state", {})
         try:
-            answer = self._identity.check_request(scope) or await self._answer(scope, receive, send_secured)
+            await self._respond(scope, receive, send_secured)
+        except asyncio.CancelledError:
+            if "recheck" not in state or not state["recheck"].has_ended:
+                raise
+            await _end(scope, receive, send_secured)
+        finally:
+            if "recheck" in state:
+                state["recheck"].stop()
+
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found: _Found | Response | None = None
+        try:
+            found = self._identity.check_request(scope) or await self._found(scope)
+            if isinstance(found, Response):
+                answer: ASGIApp = found
+            else:
+                receive = await self._prepare(scope, receive, found)
+                call = Call(scope, receive, send, found.caller, found.workspace, found.match.values)
+                answer = await found.match.route.endpoint(call)
         except BridgeError as error:
             answer = error_response(error)
         except ClientDisconnect:
             return
-        await answer(scope, receive, send_secured)
+        await answer(scope, receive, send)
+        if "audited" in scope["state"] and scope["state"].get("status", 500) < 400:
+            self._record(scope["state"], found)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> ASGIApp:
-        """Return the answer to a request that has passed the checks of its form."""
+    async def _found(self, scope: Scope) -> _Found | Response:
+        """Return the route of a request with its sender, or the answer that refuses the request."""
         raw_path = scope["raw_path"].partition(b"?")[0].decode("latin-1")
         if not raw_path.startswith(f"{self._base_path}/"):
             return not_found()
         raw_path = raw_path[len(self._base_path) :]
-        workspace, rest, prefix = self._workspace(raw_path)
-        match = self.table.find(scope["method"], rest) if workspace else None
+        name, rest = _split(raw_path)
+        workspace = self._workspaces.only if name is None else self._workspaces.get(name)
+        match = self.table.find(scope["method"], rest) if workspace or name is not None else None
+        prefix = "" if name is None else f"/w/{name}"
         if match is None:
             match = self.server_table.find(scope["method"], raw_path)
-            workspace, rest, prefix = None, raw_path, ""
+            name, workspace, prefix = None, None, ""
         if match is None:
             return not_found()
+        scope["root_path"] = self._base_path + prefix
         refused = too_large(scope, match.route)
         if refused is not None:
             return refused
-        caller: Caller | None = None
-        if match.route.needs is not None:
-            found = await self._identity.caller(scope, match.route, workspace)
-            if isinstance(found, Response):
-                return found
-            caller = found
-            if not caller.may(match.route.needs):
-                reason = f"it needs the role {match.route.needs}, but you are a {caller.role}"
-                raise NotAllowed(match.route.access, "this workspace", reason)
-        return await self._call(scope, receive, send, caller, workspace, match, prefix)
+        if match.route.needs is None:
+            return not_found() if name is not None and workspace is None else _Found(match, workspace, None)
+        caller = await self._identity.caller(scope, match.route, workspace)
+        if isinstance(caller, Response):
+            return caller
+        if name is not None and workspace is None:  # only now: a stranger must not learn which names exist
+            return not_found()
+        _check(caller, match.route, match.route.needs)
+        scope["state"]["recheck"] = Recheck(lambda: self._identity.is_still_allowed(caller, workspace))
+        return _Found(match, workspace, caller)
 
-    def _workspace(self, raw_path: str) -> tuple[ServedWorkspace | None, str, str]:
-        """Return the workspace of a path, the path below it, and the part of the path that names the workspace."""
-        parts = raw_path.split("/", 3)
-        if len(parts) > 3 and parts[1] == "w":
-            return self._workspaces.get(parts[2]), f"/{parts[3]}", f"/w/{parts[2]}"
-        return self._workspaces.only, raw_path, ""
+    async def _prepare(self, scope: Scope, receive: Receive, found: _Found) -> Receive:
+        """Prepare the call of an endpoint, and return the function that receives the body of the request."""
+        scope["state"]["role"] = found.caller.role if found.caller else None
+        if found.workspace is not None:
+            current.set(found.workspace)  # the server answers each request in a context of its own
+        if self._audit is None or found.caller is None or not is_audited(found.match.route):
+            return receive
+        body = b""
+        if found.match.route.body_bytes is not None:
+            body, receive = await body_of(receive)
+        scope["state"]["audited"] = target_of(found.match.values, body)
+        return receive
 
-    async def _call(
-        self,
-        scope: Scope,
-        receive: Receive,
-        send: Send,
-        caller: Caller | None,
-        workspace: ServedWorkspace | None,
-        match: Match,
-        prefix: str,
-    ) -> ASGIApp:
-        scope["root_path"] = self._base_path + prefix
-        scope["state"]["role"] = caller.role if caller else None
-        if workspace is not None:
-            current.set(workspace)  # the server answers each request in a context of its own
-        return await match.route.endpoint(Call(scope, receive, send, caller, workspace, match.values))
+    def _record(self, state: dict[str, Any], found: _Found | Response | None) -> None:
+        """Add an answered request to the audit log."""
+        assert self._audit is not None and isinstance(found, _Found) and found.caller is not None
+        name = found.workspace.name if found.workspace else None
+        record(self._audit, found.match.route, state["audited"], name, found.caller, state.get("client"))
+
+
+class _Found(NamedTuple):
+    """The route of a request, its workspace, and its sender."""
+
+    match: Match
+    workspace: ServedWorkspace | None
+    caller: Caller | None
+
+
+def _check(caller: Caller, route: Route, needs: Role) -> None:
+    """Check that a sender may use a route.
+
+    Raises:
+        NotAllowed: its role is too low, or its token is for one experiment and the route does not check that.
+    """
+    if not caller.may(needs):
+        raise NotAllowed(route.access, "this workspace", f"it needs the role {needs}, but you are a {caller.role}")
+    if caller.experiment_id is not None and not route.is_for_experiments:
+        reason = f"your token is only for experiment {caller.experiment_id}"
+        raise NotAllowed(route.access, "this workspace", reason)
+
+
+def _split(raw_path: str) -> tuple[str | None, str]:
+    """Return the name of the workspace in a path, or None, and the path below the workspace."""
+    parts = raw_path.split("/", 3)
+    return (parts[2], f"/{parts[3]}") if len(parts) > 3 and parts[1] == "w" else (None, raw_path)
+
+
+async def _end(scope: Scope, receive: Receive, send: Send) -> None:
+    """End the answer to a request whose sender has lost the right to it."""
+    state = scope["state"]
+    if "status" not in state:
+        answer = error_response(NotAuthenticated(state.get("origin", b"This server").decode("latin-1")))
+        answer.headers.update(CLOSE)
+        await answer(scope, receive, send)
+    elif state["is_stream"]:
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    # uvicorn closes the connection of any other answer, so that the client does not take it for complete
 
 
 def error_response(error: BridgeError, status: int | None = None) -> Response:

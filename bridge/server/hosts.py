@@ -33,27 +33,34 @@ def is_own_host(headers: Headers, hosts: frozenset[bytes]) -> bool:
     return len(given) == 1 and given[0].lower() in hosts
 
 
-def is_other_origin(headers: Headers) -> bool:
-    """Return whether a request names the page that sends it, and that page is not one of this server's host and port.
+def is_other_origin(headers: Headers, own: bytes | None = None) -> bool:
+    """Return whether a request names the page that sends it, and that page is not one of this server's origin.
 
-    The request must have passed `is_own_host`.
+    Args:
+        headers: the headers. The request must have passed `is_own_host`.
+        own: the server's origin, such as `http://127.0.0.1:5000`. None means that of the request's `Host`.
     """
     given = values_of(headers, b"origin")
-    own = b"http://" + values_of(headers, b"host")[0].lower()
-    return any(origin != own for origin in given)
+    return bool(given) and any(origin != (own or _origin_of_host(headers)) for origin in given)
 
 
-def is_from_own_page(headers: Headers) -> bool:
+def is_from_own_page(headers: Headers, own: bytes | None = None) -> bool:
     """Return whether a page of this server sends the request, as the browser reports.
 
     A browser sends `Origin` with every request that changes something, and `Sec-Fetch-Site` with all requests.
     """
-    if is_other_origin(headers):
+    if is_other_origin(headers, own):
         return False
     return bool(values_of(headers, b"origin")) or values_of(headers, b"sec-fetch-site") == [b"same-origin"]
 
 
-def opens_a_page(headers: Headers) -> bool:
+def opens_a_page(headers: Headers, own: bytes | None = None) -> bool:
     """Return whether a person opens the address in a tab, from a link of any page, a bookmark or the address bar."""
     wanted = {b"sec-fetch-mode": [b"navigate"], b"sec-fetch-dest": [b"document"]}
-    return all(values_of(headers, name) == value for name, value in wanted.items()) and not is_other_origin(headers)
+    return all(values_of(headers, name) == value for name, value in wanted.items()) and not is_other_origin(
+        headers, own
+    )
+
+
+def _origin_of_host(headers: Headers) -> bytes:
+    return b"http://" + values_of(headers, b"host")[0].lower()

@@ -26,6 +26,8 @@ class OpenIdentity:
         names: the names of the server's host.
     """
 
+    is_personal = True
+
     def __init__(self, port: int, names: Iterable[str] = LOOPBACK) -> None:
         self._hosts = hosts_of(port, names)
 
@@ -47,3 +49,7 @@ class OpenIdentity:
         if is_foreign:
             return error_response(NotAllowed(route.access, "this server", "no page of this server asks for it"))
         return Caller("admin")
+
+    def is_still_allowed(self, caller: Caller, workspace: ServedWorkspace | None) -> bool:
+        """Return True, because every sender keeps its role."""
+        return True

@@ -73,6 +73,8 @@ class Route:
         body_bytes: the greatest body; None if the endpoint reads the body in pieces and limits it itself.
         is_page: whether a person may open the address in a tab from anywhere, so that without a session the login page
             is shown.
+        is_for_experiments: whether the endpoint itself checks what a sender whose token is for one experiment may see
+            and change; see `Caller.experiment_id`. The server refuses such a sender on all other routes.
     """
 
     method: str
@@ -82,6 +84,7 @@ class Route:
     access: Access
     body_bytes: int | None = JSON_BYTES
     is_page: bool = False
+    is_for_experiments: bool = False
 
 
 class Match(NamedTuple):

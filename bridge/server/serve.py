@@ -13,9 +13,11 @@ from types import TracebackType
 import numpy  # noqa: F401  # the first request that needs it would wait for the import
 import uvicorn
 
-from bridge.errors import NotAllowed
 from bridge.server.connections import Connections
 from bridge.server.dispatch import Dispatcher, Identity
+from bridge.server.identity.access import Access
+from bridge.server.identity.audit import AuditLog
+from bridge.server.identity.reachable import Proxy, Reachable
 from bridge.server.memory import return_large_blocks
 from bridge.server.open_identity import OpenIdentity
 from bridge.server.plugin_routes import plugin_routes
@@ -32,17 +34,19 @@ UPLOAD_SECONDS = 10
 """How long a server that stops waits for the end of uploads and answers."""
 
 
-def app(workspaces: Workspaces, identity: Identity, settings: Settings) -> Dispatcher:
+def app(workspaces: Workspaces, identity: Identity, settings: Settings, audit: AuditLog | None = None) -> Dispatcher:
     """Return the application that answers the requests to workspaces."""
     routes: list[Route] = [*portal_routes(), *plugin_routes(settings.plugin_options)]
-    return Dispatcher(workspaces, identity, routes, base_path=settings.base_path)
+    return Dispatcher(workspaces, identity, routes, base_path=settings.base_path, audit=audit)
 
 
-def identity_of(settings: Settings, port: int) -> Identity:
-    """Return what identifies the senders of requests."""
+def access_of(settings: Settings, port: int) -> Access | None:
+    """Return the access to a server with tokens, or None for one without."""
     if settings.no_token:
-        return OpenIdentity(port, settings.names)
-    raise NotAllowed("serve with tokens on", settings.host, "start the server with --no-token")
+        return None
+    proxy = Proxy(frozenset(settings.trust_proxy), settings.user_header or None) if settings.trust_proxy else None
+    reachable = Reachable(port, settings.names, settings.public_url, proxy)
+    return Access(port, settings.home, reachable, settings.base_path)
 
 
 class RunningServer:
@@ -51,7 +55,8 @@ class RunningServer:
     Attributes:
         address: the address, without a slash at the end.
         port: the port.
-        connections: the open connections.
+        access: the tokens and sessions; None without tokens.
+        connections: the connections of the server.
 
     Args:
         workspaces: the workspaces.
@@ -66,11 +71,13 @@ class RunningServer:
         self.port: int = self._socket.getsockname()[1]
         self.address = f"http://{settings.shown_host}:{self.port}{settings.base_path}"
         self._workspaces = workspaces
+        self.access = access_of(settings, self.port)
+        identity = self.access.identity if self.access else OpenIdentity(self.port, settings.names)
         self.connections = Connections(
-            settings.connections, settings.peer_connections, frozenset(settings.trust_proxy), settings.no_token
+            settings.connections, settings.peer_connections, frozenset(settings.trust_proxy), identity.is_personal
         )
         config = uvicorn.Config(
-            app(workspaces, identity_of(settings, self.port), settings),
+            app(workspaces, identity, settings, self.access.audit if self.access else None),
             http=protocol_of(self.connections),  # type: ignore[arg-type]  # uvicorn only calls it
             loop="uvloop",
             ws="none",
@@ -88,8 +95,12 @@ class RunningServer:
 
     def run(self) -> None:
         """Answer requests until SIGINT, SIGTERM or `stop`."""
-        with suppress(KeyboardInterrupt):
-            self._server.run(sockets=[self._socket])
+        try:
+            with suppress(KeyboardInterrupt):
+                self._server.run(sockets=[self._socket])
+        finally:
+            if self.access is not None:
+                self.access.close()
 
     def __enter__(self) -> RunningServer:
         self._thread.start()
@@ -121,8 +132,9 @@ def serve(
     """
     return_large_blocks()
     server = RunningServer(Workspaces([ServedWorkspace(name, one) for name, one in stores]), settings)
-    announce(server)
-    server.run()
+    with suppress(KeyboardInterrupt):  # the server handles Ctrl-C only once it runs
+        announce(server)
+        server.run()
 
 
 def serve_background(
