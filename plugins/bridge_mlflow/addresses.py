@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from urllib.parse import quote
 
 from bridge.address import SCHEME, folder_of_uri, uri_of_folder
 from bridge.errors import InvalidValue, NotFound
+from bridge.records.artifact import check_artifact_path
 
 COMPANION_FILE = "mlflow.db"
 """The database with MLflow's own tables, in the folder of the workspace; created by the first write to them."""
@@ -16,6 +18,31 @@ DESTINATION_VARIABLE = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 
 Source: MLflow 3.17.2, `mlflow.server.constants.ARTIFACTS_DESTINATION_ENV_VAR`.
 """
+
+SERVED = "bridge-served:/"
+"""The value of `DESTINATION_VARIABLE` in a server of several workspaces: the artifacts of the request's workspace."""
+
+
+def served_artifacts(uri: str) -> str:
+    """Return the `bridge:` URI of an address below `SERVED`, in the workspace of the request that is being answered.
+
+    Raises:
+        InvalidValue: the address is not a path below the artifacts folder.
+        NotFound: no request is being answered.
+    """
+    path = check_artifact_path(uri[len(SERVED) :].lstrip("/"))
+    return f"{uri_of_folder(os.path.join(served_address(), FOLDER_OF_ARTIFACTS))}/{quote(path)}"
+
+
+def served_address() -> str:
+    """Return the folder of the workspace of the request that is being answered.
+
+    Raises:
+        NotFound: no request is being answered.
+    """
+    from bridge.server.workspaces import current_workspace  # clients do not need the server's modules
+
+    return current_workspace().stores.address
 
 
 def is_workspace(folder: str) -> bool:
@@ -70,6 +97,8 @@ def artifacts_uri(address: str) -> str:
     Each call reads `DESTINATION_VARIABLE`, because the server creates its first store before it sets the variable.
     """
     destination = os.environ.get(DESTINATION_VARIABLE, "")
+    if destination == SERVED and address == served_address():
+        return PROXY_ROOT.rstrip("/")
     if destination.startswith(f"{SCHEME}:"):
         try:
             if split_artifact_uri(destination) == (address, ""):

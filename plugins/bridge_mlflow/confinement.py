@@ -17,7 +17,9 @@ from bridge.records.artifact import folders_above
 from bridge_mlflow.addresses import (
     DESTINATION_VARIABLE,
     FOLDER_OF_ARTIFACTS,
+    SERVED,
     is_workspace,
+    served_address,
     split_artifact_uri,
     split_root,
 )
@@ -145,7 +147,10 @@ def _has_workspace(workspace: str, folders: Iterable[str]) -> bool:
 
 
 def _served() -> Iterator[str]:
-    """Yield the folders of the workspaces that the operator chose."""
+    """Yield the folders of the workspaces that the operator chose, or only that of the request's workspace."""
+    if os.environ.get(DESTINATION_VARIABLE) == SERVED:
+        yield served_address()
+        return
     for name in STORE_VARIABLES + LOCATION_VARIABLES:
         try:
             uri = os.environ.get(name, "")

@@ -99,3 +99,17 @@ def is_branch_of_project(folder: str, version: str | None) -> bool:
     from mlflow.projects import utils as projects
 
     return bool(projects._is_valid_branch_name(folder, version))
+
+
+def register_artifact_repository(scheme: str, make: Callable[..., ArtifactRepository]) -> None:
+    """Let MLflow open the artifact URIs of a scheme with a function, in this process."""
+    from mlflow.store.artifact import artifact_repository_registry
+
+    artifact_repository_registry._artifact_repository_registry.register(scheme, make)
+
+
+def register_tracking_store(scheme: str, make: Callable[..., Any]) -> None:
+    """Let MLflow open the tracking URIs of a scheme with a function, in this process."""
+    from mlflow.tracking._tracking_service import utils
+
+    utils._tracking_store_registry.register(scheme, make)
