@@ -6,12 +6,11 @@ megabytes. MLflow's own application is loaded when the first request needs it.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from bridge.server.plugin_routes import PluginOptions
 from bridge.server.routes import Route
-from bridge_mlflow.server.application import Application, is_installed, route
+from bridge_mlflow.server.application import Application, form, is_installed, route
 from bridge_mlflow.server.graph_queries import graph_endpoint
 from bridge_mlflow.server.groups import opened
 from bridge_mlflow.server.information import information_routes
@@ -55,8 +54,3 @@ def routes_of_mlflow(entries: Iterable[Entry], application: Application, own: It
         else:
             found.append(route(entry, application))
     return found
-
-
-def form(template: str) -> str:
-    """Return a template without the names of its parameters."""
-    return re.sub(r"\{\w+", "{", template)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from importlib.util import find_spec
+from typing import NamedTuple
 from urllib.parse import quote
 
 from starlette.responses import Response
@@ -30,6 +32,13 @@ DROPPED = frozenset({b"authorization", b"cookie", b"proxy-authorization", WORKSP
 """Headers that MLflow's application does not need. The first three contain secrets."""
 
 
+class Loaded(NamedTuple):
+    """MLflow's application, and a function that returns the template of the rule by which Flask answers a request."""
+
+    application: ASGIApp
+    rule_of: Callable[[str, str], str | None]
+
+
 class Application:
     """MLflow's own application. It is imported once, in a thread, while other requests are answered.
 
@@ -42,11 +51,11 @@ class Application:
         self.is_off = mode == "off"
         self._has_gateway = has_gateway
         self._lock = threading.Lock()
-        self._loading: Future[ASGIApp] | None = None
+        self._loading: Future[Loaded] | None = None
         if mode == "eager":
             self.start()
 
-    def start(self) -> Future[ASGIApp]:
+    def start(self) -> Future[Loaded]:
         """Start to load the application, unless it is loaded or being loaded. After a failure, try again."""
         with self._lock:
             if self._loading is None or (self._loading.done() and self._loading.exception() is not None):
@@ -54,14 +63,14 @@ class Application:
                 threading.Thread(target=self._load, args=(self._loading,), name="load MLflow", daemon=True).start()
             return self._loading
 
-    def _load(self, done: Future[ASGIApp]) -> None:
+    def _load(self, done: Future[Loaded]) -> None:
         try:
             done.set_result(_imported(self._has_gateway))
         except BaseException as error:
             logger.exception("MLflow's application cannot be loaded.")
             done.set_exception(StoreUnavailable("MLflow's application", f"it cannot be loaded ({error}); see the log"))
 
-    async def loaded(self) -> ASGIApp:
+    async def loaded(self) -> Loaded:
         """Wait until the application is loaded, and return it.
 
         Raises:
@@ -70,17 +79,37 @@ class Application:
         return await asyncio.shield(asyncio.wrap_future(self.start()))
 
 
-def _imported(has_gateway: bool) -> ASGIApp:
+def _imported(has_gateway: bool) -> Loaded:
     """Import MLflow's application. This function must not run in a user's process, because it changes MLflow."""
     prepare(has_gateway)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        from mlflow.server import app as flask_app
         from mlflow.server import fastapi_app
+        from werkzeug.exceptions import HTTPException
 
         from bridge_mlflow.server.stores import install
     install()
-    application: ASGIApp = fastapi_app.app
-    return application
+    rules = flask_app.url_map.bind("localhost")
+
+    def rule_of(method: str, path: str) -> str | None:
+        try:
+            rule, _ = rules.match(path, method, return_rule=True)
+        except HTTPException:
+            return None
+        return template_of(rule.rule)
+
+    return Loaded(fastapi_app.app, rule_of)
+
+
+def template_of(rule: str) -> str:
+    """Return one of Flask's rules as a template without the names of its parameters."""
+    return re.sub(r"<\w+>", "{}", re.sub(r"<path:\w+>", "{:path}", rule))
+
+
+def form(template: str) -> str:
+    """Return a template without the names of its parameters."""
+    return re.sub(r"\{\w+", "{", template)
 
 
 def route(entry: Entry, application: Application, body_bytes: int | None = JSON_BYTES) -> Route:
@@ -98,7 +127,10 @@ def endpoint(template: str, application: Application) -> Endpoint:
             return not_found()
         if application.is_off:
             return switched_off()
-        return Forwarded(await application.loaded(), path)
+        loaded = await application.loaded()
+        if "{" in template and loaded.rule_of(call.method, path) not in (form(template), None):
+            return not_found()  # a parameter has a value for which a later MLflow has another, unknown route
+        return Forwarded(loaded.application, path)
 
     return answer
 

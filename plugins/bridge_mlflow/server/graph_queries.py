@@ -40,7 +40,7 @@ def graph_endpoint(application: Application) -> Endpoint:
             return switched_off()
         body = await call.body()
         await asyncio.to_thread(check_body, body)
-        return Forwarded(await application.loaded(), "/graphql", body)
+        return Forwarded((await application.loaded()).application, "/graphql", body)
 
     return answer
 

@@ -37,7 +37,7 @@ def spans_endpoint(application: Application) -> Endpoint:
                 body = await asyncio.to_thread(inflated, body, encoding)
         loaded = await application.loaded()
         # The handler of spans is a coroutine, but opens a database. In a loop of its own it delays no other request.
-        return await asyncio.to_thread(lambda: asyncio.run(_answered(loaded, call.scope, body)))
+        return await asyncio.to_thread(lambda: asyncio.run(_answered(loaded.application, call.scope, body)))
 
     return answer
 
