@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import stat
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from bridge.journal.whole_file import written_whole
 from bridge.records.artifact import ArtifactRecord
 from bridge.store.local_file import Writing
+
+
+Check = Callable[[int, str], object]
+"""Is called with the size in bytes and the SHA-256 of a file before the file becomes visible."""
 
 
 class ArtifactStore(ABC):
@@ -27,7 +31,14 @@ class ArtifactStore(ABC):
     """
 
     @abstractmethod
-    def put(self, root: str, path: str, source: Path | bytes | BinaryIO, replace: bool = True) -> ArtifactRecord:
+    def put(
+        self,
+        root: str,
+        path: str,
+        source: Path | bytes | BinaryIO,
+        replace: bool = True,
+        check: Check | None = None,
+    ) -> ArtifactRecord:
         """Store a file, bytes or a binary stream under a path.
 
         Args:
@@ -36,6 +47,7 @@ class ArtifactStore(ABC):
             source: the path of a file, the bytes, or the stream.
             replace: whether to replace a file that exists under the path. If False, only one of several callers that
                 store a file under the same path succeeds.
+            check: is called with the size and the SHA-256 of the bytes. If it raises, nothing is stored.
 
         Raises:
             InvalidValue: the path is not valid, is below a file, or is the path of a folder.
@@ -44,17 +56,24 @@ class ArtifactStore(ABC):
         """
 
     @abstractmethod
-    def append(self, root: str, path: str, data: bytes) -> ArtifactRecord:
+    def append(self, root: str, path: str, data: bytes, offset: int | None = None) -> ArtifactRecord:
         """Append bytes to a growing file, for example a log. Create the file if it does not exist.
 
-        A repeated call appends the bytes again.
+        A repeated call appends the bytes again, unless `offset` is given.
         When the call returns, every reader sees the bytes.
         If a call raises or its process is killed, readers never see its bytes. The next append overwrites them,
         because it starts at the size recorded in the index.
         After an append, the record of the file has no `sha256` until `put` stores the file again.
 
+        Args:
+            root: the artifact root.
+            path: the artifact path.
+            data: the bytes.
+            offset: the size that the file must have; 0 if it does not exist. None accepts every size.
+
         Raises:
             InvalidValue: as for `put`, or the data is not bytes.
+            InvalidState: the file has another size than `offset`.
         """
 
     @abstractmethod

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bridge.errors import AlreadyExists, InvalidValue, NotFound
+from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound
 from bridge.records.artifact import ArtifactRecord
 from bridge.store.artifacts import ArtifactStore
 from bridge.testing.artifact_paths import BAD_PATHS, ODD_PATHS, SEGMENTS
@@ -69,6 +69,22 @@ class ArtifactStoreTests:
             (winner,) = {number for number in pool.map(put, range(8)) if number is not None}
         assert _content(artifacts, "x") == str(winner).encode()
 
+    def test_a_check_sees_size_and_hash_before_the_file_is_visible(self, artifacts: ArtifactStore) -> None:
+        seen: list[tuple[int, str]] = []
+
+        def refuse(size_bytes: int, sha256: str) -> None:
+            seen.append((size_bytes, sha256))
+            raise InvalidValue("content", size_bytes, "is refused by the test")
+
+        artifacts.put(ROOT, "x", b"before", check=lambda size_bytes, sha256: None)
+        for path in ("x", "new/y"):
+            for source in (b"after", io.BytesIO(b"after")):
+                with pytest.raises(InvalidValue, match="refused by the test"):
+                    artifacts.put(ROOT, path, source, check=refuse)
+        assert set(seen) == {(5, hashlib.sha256(b"after").hexdigest())}
+        assert [record.path for record in artifacts.list(ROOT, recursive=True)] == ["x"]
+        assert _content(artifacts, "x") == b"before"
+
     def test_putting_replaces(self, artifacts: ArtifactStore) -> None:
         artifacts.put(ROOT, "x", b"the first, which is longer")
         second = artifacts.put(ROOT, "x", b"second")
@@ -113,6 +129,17 @@ class ArtifactStoreTests:
         assert artifacts.append(ROOT, "x", b"").size_bytes == 0
         assert _content(artifacts, "x") == b""
         assert artifacts.append(ROOT, "x", b"").size_bytes == 0
+
+    def test_an_append_at_another_offset_than_the_end_changes_nothing(self, artifacts: ArtifactStore) -> None:
+        assert artifacts.append(ROOT, "x", b"one", offset=0).size_bytes == 3
+        assert artifacts.append(ROOT, "x", b"two", offset=3).size_bytes == 6
+        for offset in (0, 3, 5, 7):
+            with pytest.raises(InvalidState, match="6 bytes long"):
+                artifacts.append(ROOT, "x", b"two", offset=offset)
+        with pytest.raises(InvalidState, match="0 bytes long"):
+            artifacts.append(ROOT, "new/y", b"x", offset=1)
+        assert _content(artifacts, "x") == b"onetwo"
+        assert [record.path for record in artifacts.list(ROOT, recursive=True)] == ["x"]
 
     def test_a_file_is_read_from_an_offset(self, artifacts: ArtifactStore) -> None:
         content = bytes(range(251)) * 10_000

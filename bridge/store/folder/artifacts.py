@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
-from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound, StoreUnavailable
+from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.journal.system import is_of_handler
 from bridge.records.artifact import ArtifactRecord, check_artifact_path, check_artifact_root, folders_above
 from bridge.store.artifact_index import ArtifactIndex
-from bridge.store.artifacts import ArtifactStore
+from bridge.store.artifacts import ArtifactStore, Check
 from bridge.store.folder.files import Files, Part
 
 PIECE_BYTES = 1 << 20
@@ -38,12 +38,21 @@ class FolderArtifacts(ArtifactStore):
         self._index = index
         self._files = Files(folder, shared)
 
-    def put(self, root: str, path: str, source: Path | bytes | BinaryIO, replace: bool = True) -> ArtifactRecord:
+    def put(
+        self,
+        root: str,
+        path: str,
+        source: Path | bytes | BinaryIO,
+        replace: bool = True,
+        check: Check | None = None,
+    ) -> ArtifactRecord:
         root, path = check_artifact_root(root), check_artifact_path(path)
         self._check_place(root, path)
         place = f"{root}/{path}"
         with self._files.part(place) as part:
             size_bytes, sha256 = _write(part, source)
+            if check is not None:
+                check(size_bytes, sha256)
             record = ArtifactRecord(path, size_bytes, sha256, time.time_ns() // 1_000_000)
             with self._files.changing("write", place):
                 if not replace and self._index.find_artifact(root, path):
@@ -53,21 +62,25 @@ class FolderArtifacts(ArtifactStore):
         self._files.sweep()
         return record
 
-    def append(self, root: str, path: str, data: bytes) -> ArtifactRecord:
+    def append(self, root: str, path: str, data: bytes, offset: int | None = None) -> ArtifactRecord:
         root, path = check_artifact_root(root), check_artifact_path(path)
         if not isinstance(data, (bytes, bytearray, memoryview)):
             raise InvalidValue("data", type(data).__name__, "must be bytes")
         place, data = f"{root}/{path}", bytes(data)
         with self._files.changing("write", place):
             listed = self._index.find_artifact(root, path)
-            if listed is None or not self._files.exists(place):
+            is_new = listed is None or not self._files.exists(place)
+            size_bytes = 0 if listed is None or is_new else listed.size_bytes or 0
+            if offset is not None and offset != size_bytes:
+                raise InvalidState("artifact", path, f"{size_bytes} bytes long", f"{offset} bytes long")
+            if listed is None or is_new:
                 self._check_place(root, path)
                 return self._begin(root, path, data)
             if listed.sha256 is not None:
                 # The hash is removed before bytes are appended: readers read a file without a hash only up to the size
                 # in the index.
                 self._index.set_artifacts(root, (replace(listed, sha256=None),))
-            with self._files.appended(place, data, listed.size_bytes or 0) as size_bytes:
+            with self._files.appended(place, data, size_bytes) as size_bytes:
                 return self._note(root, path, size_bytes)
 
     def _begin(self, root: str, path: str, data: bytes) -> ArtifactRecord:
