@@ -12,7 +12,6 @@ from bridge.journal.whole_file import written_whole
 from bridge.records.artifact import ArtifactRecord
 from bridge.store.local_file import Writing
 
-
 Check = Callable[[int, str], object]
 """Is called with the size in bytes and the SHA-256 of a file before the file becomes visible."""
 

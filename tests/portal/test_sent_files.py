@@ -14,8 +14,8 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Message, Scope
 
 from bridge.records.run import RunRecord
+from bridge.server.files.contents import Span, file_answer
 from bridge.server.portal import files
-from bridge.server.portal.contents import Span, file_answer
 from bridge.source.empty import SNAPSHOT_PROPERTY
 from bridge.source.snapshot import take_snapshot
 from bridge.store.workspace_stores import WorkspaceStores

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zipfile
 from collections.abc import Iterator, Sequence
@@ -14,18 +13,10 @@ from starlette.responses import Response
 from bridge.errors import InvalidValue, NotAllowed, NotFound
 from bridge.records.artifact import ArtifactRecord
 from bridge.records.run import RunRecord
+from bridge.server.files.contents import HEADERS, PiecesResponse, check_use
+from bridge.server.files.sent import sent_file
 from bridge.server.portal.answers import json_answer
 from bridge.server.portal.ask import Ask
-from bridge.server.portal.contents import (
-    HEADERS,
-    OutOfRange,
-    PiecesResponse,
-    Span,
-    check_use,
-    file_answer,
-    span_of,
-    type_of,
-)
 from bridge.store.artifacts import ArtifactStore
 
 MOST_ZIPPED = 10_000
@@ -68,34 +59,14 @@ def file_json(record: ArtifactRecord) -> dict[str, Any]:
 
 def get_file(ask: Ask) -> Response:
     """Answer with a file, or with the part of it that the header `Range` asks for."""
-    check_use(ask)
     root, path = root_of(ask, ask.run()), ask.path["path"]
-    record = _file(ask.artifacts, root, path)
-    size, etag = record.size_bytes or 0, _etag(root, record)
-    if etag in ask.headers.get("if-none-match", ""):
-        return Response(status_code=304, headers={**HEADERS, "ETag": etag})
-    is_same = ask.headers.get("if-range", etag) == etag
-    try:
-        span = span_of(ask.headers.get("range", ""), size) if is_same else None
-    except OutOfRange:
-        return Response(status_code=416, headers={**HEADERS, "Content-Range": f"bytes */{size}"})
     name = path.rpartition("/")[2] if ask.query.get("download") else ""
-    whole = span or Span(0, size)
-    pieces = ask.artifacts.get(root, path, whole.start)
-    return file_answer(
-        pieces,
-        whole,
-        type_of(ask, path),
-        size=size if span else None,
-        name=name,
-        etag=etag,
-        more={"Accept-Ranges": "bytes", "X-Size": str(size)},
-    )
+    return sent_file(ask.artifacts, root, path, ask.headers, name)
 
 
 def get_zip(ask: Ask) -> Response:
     """Answer with a folder as a zip file, which is made while it is sent. Nothing is compressed."""
-    check_use(ask)
+    check_use(ask.headers)
     record, folder = ask.run(), ask.query.get("folder", "").strip("/")
     root = root_of(ask, record)
     files = ask.artifacts.list(root, folder, recursive=True)
@@ -145,15 +116,3 @@ def _zipped(artifacts: ArtifactStore, root: str, folder: str, files: Sequence[Ar
                     yield sink.take()
             yield sink.take()
     yield sink.take()
-
-
-def _file(artifacts: ArtifactStore, root: str, path: str) -> ArtifactRecord:
-    record = artifacts.stat(root, path)
-    if record is None or record.is_folder:
-        raise NotFound("file", path, "it is a folder" if record else "")
-    return record
-
-
-def _etag(root: str, record: ArtifactRecord) -> str:
-    known = record.sha256 or (root, record.path, record.size_bytes, record.time)
-    return f'"{hashlib.blake2b(repr(known).encode(), digest_size=12).hexdigest()}"'

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from bridge.errors import InvalidValue, NotFound
 from bridge.runs.logs import LOG_FOLDERS
+from bridge.server.files.contents import TEXT, Span, check_use, file_answer
 from bridge.server.portal.answers import json_answer
 from bridge.server.portal.ask import Ask
-from bridge.server.portal.contents import TEXT, Span, check_use, file_answer
 from bridge.server.portal.files import file_json, root_of
 from bridge.server.portal.log_index import BEGIN_BYTES, LineIndex, LogIndexes
 
@@ -34,7 +34,7 @@ def get_log(ask: Ask) -> Response:
     `X-Size` is the size of the log, `X-From` the offset of the part, and `X-Line` the number of its first line, if the
     lines before it are counted already. With `numbered`, they are counted first.
     """
-    check_use(ask)
+    check_use(ask.headers)
     log = _Log(ask)
     start, end = _part(ask, log)
     line = log.index().line_at(log.read, start) if ask.query.get("numbered") and log.count() else log.known_line(start)

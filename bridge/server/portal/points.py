@@ -13,9 +13,9 @@ from bridge.errors import InvalidValue
 from bridge.records.series import Value
 from bridge.runs.metric_values import LoggedMetric, logged_metric
 from bridge.runs.spreadsheets import guarded
+from bridge.server.files.contents import HEADERS
 from bridge.server.portal.answers import number
 from bridge.server.portal.ask import Ask
-from bridge.server.portal.contents import HEADERS
 from bridge.server.portal.files import disposition
 
 ROWS = 5_000

@@ -8,9 +8,9 @@ from starlette.responses import Response
 
 from bridge.errors import InvalidState, InvalidValue, NotFound, SchemaMismatch
 from bridge.records.run import RunRecord
+from bridge.server.files.contents import TEXT, Span, check_use, file_answer
 from bridge.server.portal.answers import json_answer
 from bridge.server.portal.ask import Ask
-from bridge.server.portal.contents import TEXT, Span, check_use, file_answer
 from bridge.source.empty import SNAPSHOT_PROPERTY
 from bridge.source.manifest import Kept, content_of, read_manifest
 
@@ -25,7 +25,7 @@ def get_source(ask: Ask) -> Response:
     path = ask.query.get("path", "")
     if not path:
         return json_answer(ask, {"snapshot": id, "files": [_file(kept) for kept in read_manifest(ask.artifacts, id)]})
-    check_use(ask)
+    check_use(ask.headers)
     kept = next((one for one in read_manifest(ask.artifacts, id) if one.path == path), None)
     if kept is None:
         raise NotFound("file", path, "the snapshot of the run does not contain it")

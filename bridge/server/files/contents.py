@@ -7,7 +7,7 @@ pictures, sounds and films. HTML and SVG are sent as such only into a frame or a
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -15,7 +15,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from bridge.errors import NotAllowed
-from bridge.server.portal.ask import Ask
 
 logger = logging.getLogger("bridge")
 
@@ -90,22 +89,22 @@ class Span(NamedTuple):
     end: int
 
 
-def check_use(ask: Ask) -> None:
+def check_use(headers: Mapping[str, str]) -> None:
     """Check that a browser does not ask for a file to run it.
 
     Raises:
         NotAllowed: it is a script, a style or the like.
     """
-    use = ask.headers.get("sec-fetch-dest", "")
+    use = headers.get("sec-fetch-dest", "")
     if use in SCRIPTS:
         raise NotAllowed("use a file of a run as", use, "files of runs are only shown and downloaded")
 
 
-def type_of(ask: Ask, path: str) -> str:
+def type_of(headers: Mapping[str, str], path: str) -> str:
     """Return the media type in which a file is sent."""
     name = path.rpartition("/")[2]
     end = name.rpartition(".")[2].lower() if "." in name else ""
-    use = ask.headers.get("sec-fetch-dest", "")
+    use = headers.get("sec-fetch-dest", "")
     if end in SAFE:
         return SAFE[end]
     if end in FRAMED and use == "iframe":
