@@ -8,6 +8,7 @@ BridgeError
 ├── AlreadyExists                      409
 ├── InvalidState (RuntimeError)        409
 │   └── ParamChanged                   409
+├── QuotaExceeded (RuntimeError)       507
 ├── SchemaMismatch (RuntimeError)      500
 ├── SubmitFailed (RuntimeError)        500
 └── StoreUnavailable (RuntimeError)    503
@@ -154,6 +155,21 @@ class ParamChanged(InvalidState):
         sentence = f"Cannot change a param of run {run_id!r}: {said}. Log the new value under another key."
         self.kind, self.name, self.state, self.wanted = "param", self.changes[0][0], "set", "unset"
         BridgeError.__init__(self, sentence, run_id=run_id, changes=self.changes)
+
+
+class QuotaExceeded(BridgeError, RuntimeError):
+    """A file would exceed a limit that the operator of a server has chosen."""
+
+    status = 507
+
+    def __init__(self, what: str, most_bytes: int, advice: str) -> None:
+        self.what, self.most_bytes = what, most_bytes
+        super().__init__(
+            f"This server accepts at most {most_bytes} bytes for {what}: {advice}.",
+            what=what,
+            most_bytes=most_bytes,
+            advice=advice,
+        )
 
 
 class SchemaMismatch(BridgeError, RuntimeError):

@@ -24,6 +24,7 @@ ERRORS = [
     errors.AlreadyExists("experiment", "digits"),
     errors.InvalidState("run", "r1", "deleted", "active"),
     errors.ParamChanged("r1", (("lr", "0.1", "0.2"), ("n", "1", "2"))),
+    errors.QuotaExceeded("one file", 1_000, "store a smaller file"),
     errors.SchemaMismatch("/folder/workspace.db", 2, 1),
     errors.SubmitFailed("python train.py", 1, "it was killed"),
     errors.StoreUnavailable("/folder", "the disk is full"),
@@ -59,7 +60,7 @@ def test_the_shape_of_an_error_is_pinned():
 
 
 def test_an_error_of_a_newer_version_is_a_bridge_error():
-    error = load_error({"error": {"kind": "QuotaExceeded", "sentence": "Too much.", "fields": {"most": 1}}})
+    error = load_error({"error": {"kind": "Unknown", "sentence": "Too much.", "fields": {"most": 1}}})
     for other in (error, pickle.loads(pickle.dumps(error))):
         assert type(other) is BridgeError
         assert str(other) == "Too much."

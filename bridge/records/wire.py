@@ -14,6 +14,7 @@ from typing import Any
 
 from bridge import errors
 from bridge.errors import BridgeError
+from bridge.records.artifact import ArtifactRecord
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import Dataset, DatasetInput, ModelOutput, RunRecord
 from bridge.records.series import Latest
@@ -72,6 +73,16 @@ def load_run(fields: Mapping[str, Any]) -> RunRecord:
     known["model_outputs"] = tuple(ModelOutput(**_known(ModelOutput, output)) for output in known["model_outputs"])
     known["warnings"] = tuple(known["warnings"])
     return RunRecord(**known)
+
+
+def dump_artifact(record: ArtifactRecord) -> dict[str, Any]:
+    """Return the record of a file or folder as JSON."""
+    return dataclasses.asdict(record)
+
+
+def load_artifact(fields: Mapping[str, Any]) -> ArtifactRecord:
+    """Return the record that `dump_artifact` converted. Fields that this version does not know are ignored."""
+    return ArtifactRecord(**_known(ArtifactRecord, fields))
 
 
 def _known(kind: type[Any], fields: Mapping[str, Any]) -> dict[str, Any]:

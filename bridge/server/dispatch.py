@@ -26,6 +26,9 @@ logger = logging.getLogger("bridge")
 
 CLOSE = {"Connection": "close"}
 
+RETRY_SECONDS = "5"
+"""The time after which a client may repeat a request that was answered with the status 503."""
+
 
 class Identity(Protocol):
     """Identifies the senders of requests."""
@@ -209,7 +212,10 @@ async def _end(scope: Scope, receive: Receive, send: Send) -> None:
 def error_response(error: BridgeError, status: int | None = None) -> Response:
     """Return the answer that reports an error, as one sentence in JSON."""
     content = json.dumps(dump_error(error), ensure_ascii=False).encode(errors="replace")
-    return Response(content, status or error.status, {"Cache-Control": "no-store"}, "application/json")
+    headers = {"Cache-Control": "no-store"}
+    if (status or error.status) == 503:
+        headers["Retry-After"] = RETRY_SECONDS
+    return Response(content, status or error.status, headers, "application/json")
 
 
 def not_found() -> Response:

@@ -15,6 +15,7 @@ import uvicorn
 
 from bridge.server.connections import Connections
 from bridge.server.dispatch import Dispatcher, Identity
+from bridge.server.files.native_routes import file_routes
 from bridge.server.identity.access import Access
 from bridge.server.identity.audit import AuditLog
 from bridge.server.identity.reachable import Proxy, Reachable
@@ -36,7 +37,7 @@ UPLOAD_SECONDS = 10
 
 def app(workspaces: Workspaces, identity: Identity, settings: Settings, audit: AuditLog | None = None) -> Dispatcher:
     """Return the application that answers the requests to workspaces."""
-    routes: list[Route] = [*portal_routes(), *plugin_routes(settings.plugin_options)]
+    routes: list[Route] = [*portal_routes(), *file_routes(), *plugin_routes(settings.plugin_options)]
     return Dispatcher(workspaces, identity, routes, base_path=settings.base_path, audit=audit)
 
 

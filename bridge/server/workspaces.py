@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 
 from bridge.errors import InvalidValue, NotFound
+from bridge.server.files.rules import FileRules
 from bridge.server.portal.served import Served
 from bridge.store.workspace_stores import WorkspaceStores
 
@@ -25,13 +26,15 @@ class ServedWorkspace:
         name: the name in addresses, `/w/<name>/…`.
         stores: the stores.
         served: what the page keeps between requests, and the threads that read.
+        file_rules: the rules for files.
     """
 
-    def __init__(self, name: str, stores: WorkspaceStores) -> None:
+    def __init__(self, name: str, stores: WorkspaceStores, file_rules: FileRules | None = None) -> None:
         if not NAME.fullmatch(name) or name in RESERVED:
             rule = "must be lower-case letters, digits, _ and -, must not begin with _ or -, and must not be reserved"
             raise InvalidValue("workspace name", name, f"{rule}: choose one with NAME=FOLDER")
         self.name, self.stores = name, stores
+        self.file_rules = file_rules or FileRules()
         self.served = Served(stores)
 
 

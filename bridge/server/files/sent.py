@@ -46,6 +46,7 @@ def sent_file(
     except OutOfRange:
         return Response(status_code=416, headers={**HEADERS, "Content-Range": f"bytes */{size}"})
     whole = span or Span(0, size)
+    known = {"X-SHA256": record.sha256} if record.sha256 else {}
     return file_answer(
         artifacts.get(root, path, whole.start),
         whole,
@@ -53,7 +54,7 @@ def sent_file(
         size=size if span else None,
         name=name,
         etag=etag,
-        more={"Accept-Ranges": "bytes", "X-Size": str(size), **(more or {})},
+        more={"Accept-Ranges": "bytes", "X-Size": str(size), **known, **(more or {})},
     )
 
 

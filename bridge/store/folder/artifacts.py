@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -10,13 +9,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotAllowed, NotFound, StoreUnavailable
-from bridge.journal.system import is_of_handler
 from bridge.records.artifact import ArtifactRecord, check_artifact_path, check_artifact_root, folders_above
 from bridge.store.artifact_index import ArtifactIndex
+from bridge.store.artifact_source import PIECE_BYTES, pieces_from
 from bridge.store.artifacts import ArtifactStore, Check
 from bridge.store.folder.files import Files, Part
-
-PIECE_BYTES = 1 << 20
 
 
 class FolderArtifacts(ArtifactStore):
@@ -163,52 +160,12 @@ def _write(part: Part, source: Path | bytes | BinaryIO) -> tuple[int, str]:
         part.check()
         return len(content), hashlib.sha256(content).hexdigest()
     size_bytes, digest = 0, hashlib.sha256()
-    for piece in _pieces_from(source):
+    for piece in pieces_from(source):
         digest.update(piece)
         part.write(piece)
         size_bytes += len(piece)
     part.check()
     return size_bytes, digest.hexdigest()
-
-
-def _pieces_from(source: Path | BinaryIO) -> Iterator[bytes]:
-    if isinstance(source, Path):
-        with _open_source(source) as file:
-            yield from _read(file)
-    else:
-        yield from _read(source)
-
-
-def _open_source(source: Path) -> BinaryIO:
-    try:
-        return source.open("rb")
-    except UnicodeEncodeError as error:  # the path cannot be encoded, so no file has it
-        raise NotFound("file", str(source)) from error
-    except OSError as error:
-        if is_of_handler(error):
-            raise
-        if isinstance(error, FileNotFoundError):
-            raise NotFound("file", str(source)) from error
-        if isinstance(error, IsADirectoryError):
-            raise InvalidValue("source", str(source), "must be a file, but is a folder") from error
-        if isinstance(error, PermissionError):
-            raise NotAllowed("read", str(source), "permission denied") from error
-        reason = (error.strerror or str(error)).lower()
-        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.ENXIO):
-            raise InvalidValue("source", str(source), f"cannot be read: {reason}") from error
-        raise StoreUnavailable(str(source), reason) from error
-
-
-def _read(stream: BinaryIO) -> Iterator[bytes]:
-    while True:
-        piece = stream.read(PIECE_BYTES)
-        if not isinstance(piece, (bytes, bytearray)):
-            raise InvalidValue(
-                "source", type(piece).__name__, "must be a stream of bytes: open the file in binary mode"
-            )
-        if not piece:
-            return
-        yield piece
 
 
 def _pieces_of(file: BinaryIO, start: int, end: int | None) -> Iterator[bytes]:

@@ -17,6 +17,7 @@ from mlflow.protos.databricks_pb2 import (
     PERMISSION_DENIED,
     RESOURCE_ALREADY_EXISTS,
     RESOURCE_DOES_NOT_EXIST,
+    RESOURCE_EXHAUSTED,
     TEMPORARILY_UNAVAILABLE,
     UNAUTHENTICATED,
 )
@@ -34,6 +35,7 @@ ERROR_CODES: Mapping[type[errors.BridgeError], int] = {
     errors.AlreadyExists: RESOURCE_ALREADY_EXISTS,
     errors.InvalidState: INVALID_STATE,
     errors.ParamChanged: INVALID_PARAMETER_VALUE,
+    errors.QuotaExceeded: RESOURCE_EXHAUSTED,
     errors.SchemaMismatch: INTERNAL_ERROR,
     errors.SubmitFailed: INTERNAL_ERROR,
     errors.StoreUnavailable: TEMPORARILY_UNAVAILABLE,

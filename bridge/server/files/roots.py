@@ -1,0 +1,72 @@
+"""The rights of callers to the files below an artifact root."""
+
+from __future__ import annotations
+
+from bridge.errors import NotAllowed, NotFound
+from bridge.records.artifact import check_artifact_root
+from bridge.records.run import RunRecord
+from bridge.server.roles import Caller
+from bridge.server.workspaces import ServedWorkspace
+
+ARTIFACTS = "artifacts"
+OF_MLFLOW = frozenset({"models", "traces"})
+"""The folders of an experiment in which MLflow stores the files of logged models and traces."""
+
+
+def check_root(workspace: ServedWorkspace, caller: Caller, root: str, action: str) -> str:
+    """Check that the caller may use the files below an artifact root, and return the root in its normal form.
+
+    The root of a run must belong to a run that exists.
+    A caller whose role holds for one experiment may only use the files of that experiment. Roots of the whole
+    workspace, such as that of the snapshots, are for other callers.
+
+    Args:
+        workspace: the workspace.
+        caller: the sender of the request.
+        root: the artifact root.
+        action: the action of the error message, such as "read".
+
+    Raises:
+        InvalidValue: the root is not valid.
+        NotFound: the root belongs to a run, but the run does not exist.
+        NotAllowed: the caller may not use the files, or they are outside the workspace.
+    """
+    root = check_artifact_root(root)
+    parts = root.split("/")
+    if len(parts) == 3 and parts[2] == ARTIFACTS and parts[1] not in OF_MLFLOW:
+        record = run_of(workspace, parts[1])
+        if record.artifact_root != root:
+            raise NotFound("run", parts[1], f"it is not in experiment {parts[0]}")
+    check_experiment(workspace, caller, parts[0], action)
+    return root
+
+
+def run_of(workspace: ServedWorkspace, run_id: str) -> RunRecord:
+    """Return a run of a workspace. This read does not wait for points that are not stored yet.
+
+    Raises:
+        NotFound: the run does not exist.
+    """
+    record = workspace.stores.tracking.inner.get_runs((run_id,), latest=False).get(run_id)
+    if record is None:
+        raise NotFound("run", run_id)
+    return record
+
+
+def check_experiment(workspace: ServedWorkspace, caller: Caller, experiment_id: str, action: str) -> None:
+    """Check that the caller may use the files of an experiment.
+
+    `experiment_id` may also be the first part of a root that belongs to no experiment.
+
+    Raises:
+        NotAllowed: the role of the caller does not hold for the experiment, or the files are outside the workspace.
+    """
+    if caller.experiment_id not in (None, experiment_id):
+        reason = f"your token is only for experiment {caller.experiment_id}"
+        raise NotAllowed(action, f"files of {experiment_id}", reason)
+    if not experiment_id.isdecimal():
+        return
+    location = workspace.stores.tracking.inner.get_experiment(experiment_id).artifact_location
+    if location is not None:
+        reason = f"they are at {location}, which the server does not open; use MLflow's client with rights of its own"
+        raise NotAllowed(action, f"files of experiment {experiment_id}", reason)
