@@ -20,6 +20,7 @@ from bridge.server.identity.access import Access
 from bridge.server.identity.audit import AuditLog
 from bridge.server.identity.reachable import Proxy, Reachable
 from bridge.server.memory import return_large_blocks
+from bridge.server.native.routes import native_routes
 from bridge.server.open_identity import OpenIdentity
 from bridge.server.plugin_routes import plugin_routes
 from bridge.server.portal.team import portal_routes
@@ -37,7 +38,7 @@ UPLOAD_SECONDS = 10
 
 def app(workspaces: Workspaces, identity: Identity, settings: Settings, audit: AuditLog | None = None) -> Dispatcher:
     """Return the application that answers the requests to workspaces."""
-    routes: list[Route] = [*portal_routes(), *file_routes(), *plugin_routes(settings.plugin_options)]
+    routes: list[Route] = [*portal_routes(), *native_routes(), *file_routes(), *plugin_routes(settings.plugin_options)]
     return Dispatcher(workspaces, identity, routes, base_path=settings.base_path, audit=audit)
 
 

@@ -20,7 +20,7 @@ from bridge.records.run import RunRecord
 from bridge.records.search import Ordering, RunQuery
 from bridge.records.search_grammar import parse_run_filter
 from bridge.records.views import Column
-from bridge.server.portal.frames import texts_of
+from bridge.store.frames import texts_of
 from bridge.store.workspace_stores import WorkspaceStores
 
 pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="needs Node")

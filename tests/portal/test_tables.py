@@ -9,7 +9,7 @@ from portal_calls import Api
 
 from bridge.records.run import RunRecord
 from bridge.records.search import Comparison, Ordering, RunQuery
-from bridge.server.portal.frames import texts_of
+from bridge.store.frames import texts_of
 from bridge.store.workspace_stores import WorkspaceStores
 
 

@@ -14,7 +14,7 @@ CODE = f"""
 import numpy
 from bridge.server.memory import return_large_blocks
 from bridge.server.portal.answers import frame_answer
-from bridge.server.portal.frames import Frame
+from bridge.store.frames import Frame
 
 def memory():
     lines = open("/proc/self/status").read().splitlines()

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode
 
 from bridge.server.portal import portal
-from bridge.server.portal.frames import read_frame
+from bridge.store.frames import read_frame
 from bridge.store.workspace_stores import WorkspaceStores
 
 T = TypeVar("T")

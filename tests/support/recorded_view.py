@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from bridge import Experiment, Run
-from bridge.server.portal.frames import read_frame
+from bridge.store.frames import read_frame
 from bridge_jupyter.live import LiveView
 from bridge_jupyter.subject import Subject
 

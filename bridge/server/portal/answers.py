@@ -14,7 +14,7 @@ from bridge.errors import BridgeError
 from bridge.records.wire import dump_error
 from bridge.server.memory import after_answer
 from bridge.server.portal.ask import Ask
-from bridge.server.portal.frames import MEDIA_TYPE, Frame
+from bridge.store.frames import MEDIA_TYPE, Frame
 
 GZIP_FROM_BYTES = 4_000
 

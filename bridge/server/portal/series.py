@@ -12,7 +12,7 @@ from starlette.responses import Response
 from bridge.errors import InvalidValue
 from bridge.server.portal.answers import frame_answer
 from bridge.server.portal.ask import Ask
-from bridge.server.portal.frames import Frame
+from bridge.store.frames import Frame
 from bridge.store.record_views.series import after, has_name, keys_of_name
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from bridge.runs.metric_values import KIND_NAMES
 from bridge.runs.table_rows import read_rows
 from bridge.server.portal.answers import frame_answer, json_answer
 from bridge.server.portal.ask import Ask
-from bridge.server.portal.frames import Frame
+from bridge.store.frames import Frame
 
 DEFAULT_COLUMNS = "name,status,start_time,duration"
 MOST_GROUPS, MOST_KEYS = 1_000, 500

@@ -1,0 +1,1 @@
+"""The native API: the methods of stores over HTTP, for Runbridge on other computers."""

@@ -1,0 +1,92 @@
+"""The routes of the native API."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from bridge.errors import BridgeError, InvalidState
+from bridge.server.dispatch import error_response
+from bridge.server.native.answer import Sent, answer_to
+from bridge.server.routes import Call, Endpoint, Route
+from bridge.server.workspaces import ServedWorkspace
+from bridge.store.http.methods import (
+    BODY_BYTES,
+    KEY_HEADER,
+    LEAST_PROTOCOL,
+    METHODS,
+    POINTS_BYTES,
+    PROTOCOL,
+    PROTOCOL_HEADER,
+    RemoteMethod,
+)
+
+THREADS = 4
+"""The number of threads of a workspace for short reads and for writes, of which one at a time changes the database."""
+
+
+def native_routes() -> list[Route]:
+    """Return the routes of all methods of the table."""
+    return [
+        Route(
+            "POST",
+            method.path,
+            _endpoint(method),
+            method.needs,
+            method.access,
+            POINTS_BYTES if method.has_points else BODY_BYTES,
+        )
+        for method in METHODS.values()
+    ]
+
+
+def _endpoint(method: RemoteMethod) -> Endpoint:
+    async def answer(call: Call) -> ASGIApp:
+        response = await _answer(method, call)
+        response.headers[PROTOCOL_HEADER] = str(PROTOCOL)
+        return response
+
+    return answer
+
+
+async def _answer(method: RemoteMethod, call: Call) -> Response:
+    try:
+        _check_protocol(call.headers.get(PROTOCOL_HEADER, str(PROTOCOL)))
+    except BridgeError as error:
+        return error_response(error)
+    sent = Sent(
+        media_type=call.headers.get("content-type", ""),
+        key=call.headers.get(KEY_HEADER, ""),
+        content=await call.body(),
+    )
+    threads = _threads_of(call.workspace, method)
+    return await asyncio.get_running_loop().run_in_executor(
+        threads, answer_to, method, call.workspace, call.caller, sent
+    )
+
+
+def _threads_of(workspace: ServedWorkspace, method: RemoteMethod) -> ThreadPoolExecutor:
+    """Return the threads that answer. Long reads have few threads of their own, so that they delay no write."""
+    if method.is_long:
+        return workspace.served.read_threads
+    found: ThreadPoolExecutor = workspace.served.kept("native", lambda: ThreadPoolExecutor(THREADS, "native"))
+    return found
+
+
+def _check_protocol(sent: str) -> None:
+    """Check the protocol of the client.
+
+    Raises:
+        InvalidState: this server does not know it.
+    """
+    if not (sent.isascii() and sent.isdecimal() and len(sent) < 9):
+        raise InvalidState("protocol of the client", sent[:100], "not a number", str(PROTOCOL))
+    if int(sent) > PROTOCOL:
+        wanted = f"at most {PROTOCOL}: upgrade runbridge on the server"
+        raise InvalidState("protocol of the client", sent, "newer than the server", wanted)
+    if int(sent) < LEAST_PROTOCOL:
+        wanted = f"at least {LEAST_PROTOCOL}: upgrade runbridge on this computer"
+        raise InvalidState("protocol of the client", sent, "too old for the server", wanted)
