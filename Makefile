@@ -28,7 +28,7 @@ quick: lint types layers  ## Lint, types, layers, and the tests of stores and jo
 
 test: .venv/.dev packages chromium  ## Everything that CI runs; the tests that failed run again, alone
 	@$(AGAIN) types & types=$$!; \
-	$(AGAIN) lint layers && $(RINGS) --again fast slow page alone; rest=$$?; wait $$types && exit $$rest
+	$(AGAIN) lint layers && $(RINGS) --again fast pythons slow page alone; rest=$$?; wait $$types && exit $$rest
 
 test-mlflow: .venv/.dev  ## Run MLflow's tests on another MLflow: VERSION=3.10.1, or VERSION=newest
 	@$(BIN)/python tests/support/another_mlflow.py "$(VERSION)"
@@ -51,7 +51,7 @@ types: .venv/.dev
 layers: .venv/.dev
 	@$(BIN)/lint-imports --no-logo > .venv/layers.log 2>&1 || { cat .venv/layers.log; exit 1; }
 
-fast slow page alone: .venv/.dev
+fast pythons slow page alone: .venv/.dev
 	@$(RINGS) $@
 
 # The page's JavaScript packages of other projects, fetched once with npm, and the page's modules, joined after each
@@ -89,6 +89,6 @@ chromium:
 	@$(PIP) --editable '.[dev]'
 	@touch $@
 
-.PHONY: help demo ui quick check test test-mlflow bench compatibility lint types layers fast slow page alone packages chromium
+.PHONY: help demo ui quick check test test-mlflow bench compatibility lint types layers fast pythons slow page alone packages chromium
 # Targets run one after the other, even with `make --jobs`: they share .venv, and tests must not compete for the machine.
 .NOTPARALLEL:

@@ -29,10 +29,11 @@ BROKEN = "def test_that_is_broken():\n    assert 1 == 2\n"
 GOOD = "def test_that_is_good():\n    pass\n"
 
 
-def test_tests_with_a_browser_or_another_python_are_in_the_folders_that_the_ring_alone_names() -> None:
-    marked = {path for path in TESTS.rglob("*.py") if MARKER.search(path.read_text(encoding="utf-8"))}
-    assert len(marked) > 20
-    assert {path.relative_to(TESTS).parts[0] for path in marked} == {"browser", "pythons"}
+def test_tests_with_a_browser_or_another_python_are_in_the_folders_that_their_rings_name() -> None:
+    marked = {path: MARKER.findall(path.read_text(encoding="utf-8")) for path in TESTS.rglob("*.py")}
+    assert sum(map(bool, marked.values())) > 20
+    folders = {(marker, path.relative_to(TESTS).parts[0]) for path, markers in marked.items() for marker in markers}
+    assert folders == {("browser", "browser"), ("pythons", "pythons")}
 
 
 def is_chosen(ring: Ring, markers: set[str], path: str) -> bool:
@@ -52,15 +53,14 @@ def is_chosen(ring: Ring, markers: set[str], path: str) -> bool:
 def test_every_test_is_in_one_of_the_rings_of_make_test() -> None:
     (names,) = re.findall(r"\$\(RINGS\) --again (.*?);", MAKEFILE.read_text(encoding="utf-8"))
     rings = [ring for ring in RINGS if ring.name in names.split()]
-    assert len(rings) == 4
+    assert len(rings) == 5
     longer = ("postgres", "processes", "slow", "torch")
     sets = chain.from_iterable(combinations(longer, count) for count in range(len(longer) + 1))
     for markers in map(set, sets):
         for path in ("tests/store/test_a.py", "tests/browser/test_a.py"):
             assert sum(is_chosen(ring, markers, path) for ring in rings) == 1
-        for path in ("tests/browser/portal/test_a.py", "tests/browser/test_a.py", "tests/pythons/test_a.py"):
-            for alone in ("browser", "pythons"):
-                assert sum(is_chosen(ring, {*markers, alone}, path) for ring in rings) == 1
+        for marker, folder in (("browser", "browser/portal"), ("browser", "browser"), ("pythons", "pythons")):
+            assert sum(is_chosen(ring, {*markers, marker}, f"tests/{folder}/test_a.py") for ring in rings) == 1
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +97,29 @@ def test_a_test_that_passes_alone_is_listed_and_one_that_fails_again_fails_the_c
 def test_a_ring_that_runs_without_repetition_fails_at_once(tmp_path: Path) -> None:
     outcome = project(tmp_path, flaky=FLAKY).run([Ring("one", (".",))], again=False)
     assert not outcome.is_good and outcome.passed_alone == []
+
+
+@pytest.mark.slow
+def test_a_ring_in_the_background_runs_beside_the_later_rings_and_counts_like_them(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    waits = """
+import time
+from pathlib import Path
+
+def test_that_waits_for_the_other_ring():
+    end = time.monotonic() + 60
+    while not Path("other").exists():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    Path("background").touch()
+"""
+    other = waits.replace('"other"', '"background"').replace("    end =", '    Path("other").touch()\n    end =', 1)
+    suite = project(tmp_path, waits=waits, other=other, flaky=FLAKY)
+    background = Ring("two", ("test_waits.py", "test_flaky.py"), in_background=True)
+    outcome = suite.run([background, Ring("one", ("test_other.py",))], again=True)
+    assert outcome.is_good and outcome.passed_alone == ["test_flaky.py::test_passes_the_second_time"]
+    assert "test_passes_the_second_time - assert False" in capfd.readouterr().out
 
 
 @pytest.mark.slow

@@ -39,12 +39,26 @@ def environment_with(release: str) -> Path:
     return python
 
 
-def run_tests(python: Path, *arguments: str | Path, in_background: bool = False) -> subprocess.CompletedProcess[str]:
-    """Run pytest in that environment; in the background, it gives way to other processes and its output is captured."""
+def run_tests(
+    python: Path, *arguments: str | Path, in_background: bool = False, cache: str = "", again: bool = False
+) -> subprocess.CompletedProcess[str]:
+    """Run pytest in that environment; in the background, it gives way to other processes and its output is captured.
+
+    Args:
+        python: the Python of the environment.
+        arguments: arguments of pytest.
+        in_background: whether to run in the background.
+        cache: a name under which pytest stores which tests failed.
+        again: run only the tests that failed when this function last ran with the same `cache`, one after the other.
+    """
     folders = (python.parent, Path(sys.executable).parent, _VARIABLES["PATH"])  # the commands of this environment too
     variables = {**_VARIABLES, "PATH": os.pathsep.join(map(str, folders))}
     variables.pop("PYTEST_XDIST_WORKER", None)
-    command: list[str | Path] = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    stored = ("-o", f"cache_dir={ROOT / '.venv' / 'cache' / cache}") if cache else ("-p", "no:cacheprovider")
+    only: tuple[str, ...] = ("--cache-clear",) if cache else ()
+    if again:
+        only = ("--numprocesses", "0", "--last-failed", "--last-failed-no-failures", "none")
+    command: list[str | Path] = [python, "-m", "pytest", "-q", *stored, *arguments, *only]
     if in_background:
         command = ["nice", "-n", "19", *command]
     return subprocess.run(command, cwd=ROOT, env=variables, capture_output=in_background, text=True)

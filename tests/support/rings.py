@@ -12,14 +12,16 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryFile
+from typing import IO, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 ALONE = "browser or pythons"
-"""Markers of tests that do not run beside tests of other rings."""
+"""Markers of tests that have rings of their own, by their folders."""
 
 LONGER = f"{ALONE} or postgres or processes or slow"
 """Markers of all tests that are not fast."""
@@ -35,12 +37,13 @@ class Ring(NamedTuple):
     """A part of the test suite.
 
     `chosen` are the arguments by which pytest chooses the tests. `spread` are those that run the tests in several
-    processes.
+    processes. The later rings run beside a ring that is `in_background`.
     """
 
     name: str
     chosen: Sequence[str]
     spread: Sequence[str] = ()
+    in_background: bool = False
 
 
 THREE = ("--numprocesses", "3", "--dist", "worksteal")
@@ -50,11 +53,13 @@ RINGS = (
     Ring("quick", ("-m", f"not ({LONGER} or torch)", "tests/architecture", "tests/journal", "tests/store"), THREE),
     # The tests sometimes wait, so three test processes are needed to use two cores.
     Ring("fast", ("-m", f"not ({LONGER})"), THREE),
+    # These run other suites with the lowest priority, so they use the processors while the tests of later rings wait.
+    Ring("pythons", ("-m", "pythons", "tests/pythons"), in_background=True),
     # These wait longer: for processes that end, and for time limits.
     Ring("slow", ("-m", f"({LONGER}) and not ({ALONE})"), ("--numprocesses", "4", "--dist", "worksteal")),
     # The tests of the page wait for the browser most of the time, and each file has a browser of its own.
-    Ring("page", ("-m", ALONE, "tests/browser/portal"), ("--numprocesses", "3", "--dist", "loadfile")),
-    Ring("alone", ("-m", ALONE, "--ignore", "tests/browser/portal", "tests/browser", "tests/pythons")),
+    Ring("page", ("-m", "browser", "tests/browser/portal"), ("--numprocesses", "3", "--dist", "loadfile")),
+    Ring("alone", ("-m", "browser", "--ignore", "tests/browser/portal", "tests/browser")),
 )
 
 
@@ -95,14 +100,29 @@ class Suite:
     def run(self, rings: Sequence[Ring], again: bool) -> Outcome:
         """Run rings one after the other; with `again`, repeat the tests that failed."""
         outcome = Outcome()
-        for ring in rings:
-            shutil.rmtree(self._cache / ring.name, ignore_errors=True)
-            self._note(outcome, ring, self._pytest(ring, *ring.spread))
+        with ExitStack() as background:
+            for ring in rings:
+                shutil.rmtree(self._cache / ring.name, ignore_errors=True)
+                if ring.in_background:
+                    background.enter_context(self._in_background(outcome, ring))
+                else:
+                    self._note(outcome, ring, self._pytest(ring, *ring.spread))
         if again and 0 < outcome.count <= MOST_AGAIN:
             for ring in rings:
                 if outcome.failed.get(ring.name):
                     self._repeat(outcome, ring)
         return outcome
+
+    @contextmanager
+    def _in_background(self, outcome: Outcome, ring: Ring) -> Iterator[None]:
+        """Run a ring beside a block. At the end, wait for it and print its output."""
+        with TemporaryFile("w+", encoding="utf-8") as output, self._start(ring, *ring.spread, output=output) as process:
+            yield
+            code = process.wait()
+            output.seek(0)
+            print(f"The ring {ring.name}, which ran in the background:")
+            shutil.copyfileobj(output, sys.stdout)
+            self._note(outcome, ring, code)
 
     def _repeat(self, outcome: Outcome, ring: Ring) -> None:
         before = outcome.failed.pop(ring.name)
@@ -118,13 +138,17 @@ class Suite:
             outcome.broken.append(ring.name)
 
     def _pytest(self, ring: Ring, *arguments: str) -> int:
+        return self._start(ring, *arguments).wait()
+
+    def _start(self, ring: Ring, *arguments: str, output: IO[str] | None = None) -> subprocess.Popen[str]:
         folder = Path(sys.executable).parent
         path = os.pathsep.join((str(folder), os.environ.get("PATH", os.defpath)))
         command = [sys.executable, "-m", "pytest", "-q", "-o", f"cache_dir={self._cache / ring.name}"]
         sys.stdout.flush()
-        return subprocess.run(
-            [*command, *arguments, *ring.chosen], cwd=self._root, env={**os.environ, "PATH": path}
-        ).returncode
+        return subprocess.Popen(
+            [*command, *arguments, *ring.chosen],
+            cwd=self._root, env={**os.environ, "PATH": path}, stdout=output, stderr=output, text=True,
+        )  # fmt: skip
 
     def _last_failed(self, ring: Ring) -> set[str]:
         """Return the names of the tests of a ring that pytest's cache lists as failed."""
