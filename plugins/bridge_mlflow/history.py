@@ -1,16 +1,15 @@
-"""The history of a metric for MLflow's clients: its points, their order, pages and samples."""
+"""The history of a metric for MLflow's clients: its points, their order, pages and samples.
+
+This module does not import MLflow.
+"""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
-from mlflow.entities import Metric
-from mlflow.entities.metric import MetricWithRunId
-from mlflow.store.entities.paged_list import PagedList
-from mlflow.utils.search_utils import SearchUtils
 
 from bridge.errors import NotFound
 from bridge.records.series import COLUMN, SCALAR, Series, SeriesRecord
@@ -18,34 +17,52 @@ from bridge.store.history import mlflow_history
 from bridge.store.one_run import get_series
 from bridge.store.tracking import TrackingStore
 from bridge.store.views import RunViews
-from bridge_mlflow.queries import start_of
+from bridge_mlflow.queries import offset_token, start_of
+
+NOTHING = mlflow_history([])
+
+
+class HistoryPage(NamedTuple):
+    """A page of a metric's points, and the token of the next page, or None on the last page."""
+
+    key: str
+    points: Series
+    token: bytes | None
+
+
+class RunPoints(NamedTuple):
+    """Points of one metric of a run."""
+
+    run_id: str
+    key: str
+    points: Series
 
 
 def page(
     views: RunViews, run_id: str | None, key: str | None, max_results: int | None, page_token: str | bytes | None
-) -> PagedList[Metric]:
+) -> HistoryPage:
     """Return a page of a metric's points, ordered by timestamp, step and value.
 
     The page starts at the offset that `page_token` contains. Without `max_results` it contains all remaining points.
     """
     start = start_of(page_token)
     if run_id is None or not isinstance(key, str):
-        return PagedList([], None)
+        return HistoryPage("", NOTHING, None)
     if max_results is None or max_results < 0:
-        return PagedList(_metrics(key, views.get_history(run_id, key, start)), None)
+        return HistoryPage(key, views.get_history(run_id, key, start), None)
     found = views.get_history(run_id, key, start, max_results + 1)  # one more, which shows that a next page exists
     has_more = len(found.steps) > max_results
-    token = SearchUtils.create_page_token(start + max_results) if has_more else None
-    return PagedList(_metrics(key, take(found, slice(max_results))), token)
+    return HistoryPage(key, take(found, slice(max_results)), offset_token(start + max_results) if has_more else None)
 
 
-def bulk(tracking: TrackingStore, run_ids: Iterable[str], key: str, max_results: int) -> list[MetricWithRunId]:
+def bulk(tracking: TrackingStore, run_ids: Iterable[str], key: str, max_results: int) -> list[RunPoints]:
     """Return the points of a metric of several runs, ordered by run id, at most `max_results` in total."""
-    points: list[MetricWithRunId] = []
+    parts, left = [], max_results
     for run_id in sorted(set(run_ids)):
-        wanted = slice(0, max_results - len(points))
-        points += with_run_id(run_id, key, take(read(tracking, run_id, key), wanted))
-    return points
+        part = RunPoints(run_id, key, take(read(tracking, run_id, key), slice(0, left)))
+        left -= len(part.points.steps)
+        parts.append(part)
+    return parts
 
 
 def read(tracking: TrackingStore, run_id: str | None, key: str | None) -> Series:
@@ -111,16 +128,6 @@ def _first_of_groups(values: numpy.ndarray[Any, Any], borders: numpy.ndarray[Any
 def take(points: Series, which: numpy.ndarray[Any, Any] | slice) -> Series:
     """Return the points that an array of indexes, a boolean mask or a slice selects."""
     return Series(points.steps[which], points.timestamps[which], points.values[which])
-
-
-def with_run_id(run_id: str, key: str, points: Series) -> list[MetricWithRunId]:
-    """Return the points as MLflow's entities with the run id."""
-    return [MetricWithRunId(point, run_id) for point in _metrics(key, points)]
-
-
-def _metrics(key: str, points: Series) -> list[Metric]:
-    rows = zip(points.values.tolist(), points.timestamps.tolist(), points.steps.tolist(), strict=True)
-    return [Metric(key, value, timestamp, step) for value, timestamp, step in rows]
 
 
 def _is_metric(record: SeriesRecord, key: str) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import RunRecord
-from bridge_mlflow.translate.entities import experiment_location
+from bridge_mlflow.translate.shown import experiment_location
 from bridge_mlflow.translate.statuses import MLFLOW_STATUS
 
 if TYPE_CHECKING:

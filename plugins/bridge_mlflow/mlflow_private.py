@@ -5,7 +5,7 @@ MLflow's own store checks its arguments with most of these functions. Clients re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import wraps
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
@@ -13,27 +13,30 @@ from typing import TYPE_CHECKING, Any, cast
 from mlflow.entities import Metric
 from mlflow.utils import validation
 
+from bridge.records.point_columns import PointColumns
 from bridge.records.series import MLFLOW
+from bridge_mlflow.metric_columns import metric_columns
 
 if TYPE_CHECKING:
     from mlflow.entities import FileInfo
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
-check_experiment_name: Callable[..., None] = validation._validate_experiment_name
-check_location_length: Callable[..., None] = validation._validate_experiment_artifact_location_length
 check_experiment_tag: Callable[..., None] = validation._validate_experiment_tag
-check_run_id: Callable[..., None] = validation._validate_run_id
 check_metric: Callable[..., None] = validation._validate_metric
-check_param_keys_unique: Callable[..., None] = validation._validate_param_keys_unique
-check_batch_limits: Callable[..., None] = validation._validate_batch_log_limits
-check_dataset_inputs: Callable[..., None] = validation._validate_dataset_inputs
 checked_param: Callable[..., Any] = validation._validate_param
-checked_tag: Callable[..., Any] = validation._validate_tag
-checked_batch: Callable[..., Any] = validation._validate_batch_log_data
 
 metric_fields: Callable[[Metric], tuple[Any, ...]] = attrgetter("_key", "_value", "_timestamp", "_step", "_model_id")
 """Returns the fields of a metric. This is faster than MLflow's properties, because it calls no function of Python."""
+
+
+def columns_of(metrics: Sequence[Metric]) -> PointColumns | None:
+    """Return metrics as columns of points; None if a metric may not be valid, or belongs to a model."""
+    count = len(metrics)
+    if count < 2 or list(map(type, metrics)).count(Metric) != count:
+        return None
+    keys, values, timestamps, steps, models = zip(*map(metric_fields, metrics), strict=True)
+    return metric_columns(keys, values, timestamps, steps) if models.count(None) == count else None
 
 
 def known_first(log_metric: Callable[..., None]) -> Callable[..., None]:

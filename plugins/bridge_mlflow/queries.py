@@ -1,14 +1,17 @@
-"""Convert searches of MLflow's API to queries of our stores, with MLflow's error messages."""
+"""Convert searches of MLflow's API to queries of our stores, with MLflow's error messages.
+
+This module imports MLflow only for the error message of a filter or an order that is not valid.
+"""
 
 from __future__ import annotations
 
+import base64
+import binascii
+import json
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
-
-from mlflow.store.tracking import SEARCH_MAX_RESULTS_THRESHOLD
-from mlflow.utils.search_utils import SearchExperimentsUtils, SearchUtils
 
 from bridge.errors import InvalidValue, shortened
 from bridge.records.comparators import COMPARE
@@ -20,8 +23,9 @@ from bridge.records.search_grammar import (
     parse_run_filter,
     parse_run_order,
 )
-from bridge_mlflow.translate.entities import ATTRIBUTE_OF_TAG
-from bridge_mlflow.translate.errors import invalid
+from bridge_mlflow.rules import check_max_results
+from bridge_mlflow.translate.refusals import Refusal
+from bridge_mlflow.translate.shown import ATTRIBUTE_OF_TAG
 from bridge_mlflow.translate.statuses import MLFLOW_STATUS, VIEWS, experiment_id_of
 
 STATUS_RANKS = tuple(
@@ -42,11 +46,12 @@ def run_query(
     """Return the query of a call of `search_runs`.
 
     Raises:
-        MlflowException: the filter, the order, the page token or the number of results is not valid.
+        Refusal: the view, the page token or the number of results is not valid.
+        MlflowException: MLflow's parser refuses the filter or the order.
     """
     if max_results is not None:
-        _check_max_results(max_results)
-    clauses = _parsed(parse_run_filter, filter_string, SearchUtils.parse_search_filter)
+        check_max_results(max_results)
+    clauses = _parsed(parse_run_filter, filter_string, _parse_run_filter)
     order = _parsed(parse_run_order, order_by or (), _parse_run_order)
     return RunQuery(
         experiment_ids=tuple(dict.fromkeys(experiment_id_of(given) for given in experiment_ids)),
@@ -68,11 +73,11 @@ def experiment_query(
     """Return the query of a call of `search_experiments`.
 
     Raises:
-        MlflowException: as for `run_query`.
+        Refusal, MlflowException: as for `run_query`.
     """
-    _check_max_results(max_results)
+    check_max_results(max_results)
     return ExperimentQuery(
-        filter=_parsed(parse_experiment_filter, filter_string, SearchExperimentsUtils.parse_search_filter),
+        filter=_parsed(parse_experiment_filter, filter_string, _parse_experiment_filter),
         order=_parsed(parse_experiment_order, order_by or (), _parse_experiment_order),
         view=_view(view),
         max_results=max_results,
@@ -80,14 +85,9 @@ def experiment_query(
     )
 
 
-def token(next_token: str | None) -> bytes | None:
-    """Return a page token as bytes, as MLflow's own store does."""
-    return None if next_token is None else next_token.encode()
-
-
 def _view(number: int) -> View:
     if number not in VIEWS:
-        raise invalid(f"Invalid view type {number!r}: it must be one of {', '.join(map(str, VIEWS))}.")
+        raise Refusal(f"Invalid view type {number!r}: it must be one of {', '.join(map(str, VIEWS))}.")
     return VIEWS[number]
 
 
@@ -122,32 +122,34 @@ def _parsed(ours: Callable[[Any], Any], given: Any, theirs: Callable[[Any], Any]
         refused, rule = error.value, error.rule
     except TypeError:  # `given` is not text
         refused, rule = given, "must be text"
-    with suppress(ValueError):
+    with suppress(ValueError, ImportError):
         theirs(refused)
-    raise invalid(f"Invalid value {shortened(refused)}: {rule}" if rule == "must be text" else rule)
+    raise Refusal(f"Invalid value {shortened(refused)}: {rule}" if rule == "must be text" else rule)
+
+
+def _parse_run_filter(refused: str) -> None:
+    from mlflow.utils.search_utils import SearchUtils
+
+    SearchUtils.parse_search_filter(refused)
+
+
+def _parse_experiment_filter(refused: str) -> None:
+    from mlflow.utils.search_utils import SearchExperimentsUtils
+
+    SearchExperimentsUtils.parse_search_filter(refused)
 
 
 def _parse_run_order(refused: str | Sequence[str]) -> None:
+    from mlflow.utils.search_utils import SearchUtils
+
     for clause in [refused] if isinstance(refused, str) else refused:
         SearchUtils.parse_order_by_for_search_runs(clause)
 
 
 def _parse_experiment_order(refused: str) -> None:
+    from mlflow.utils.search_utils import SearchExperimentsUtils
+
     SearchExperimentsUtils.parse_order_by_for_search_experiments(refused)
-
-
-def _check_max_results(max_results: int | None) -> None:
-    """Check the number of results as MLflow does.
-
-    Source: MLflow 3.17.2, `SqlAlchemyStore._validate_max_results_param`.
-    """
-    rule = ""
-    if max_results is None or max_results < 1:
-        rule = "It must be a positive integer"
-    elif max_results > SEARCH_MAX_RESULTS_THRESHOLD:
-        rule = f"It must be at most {SEARCH_MAX_RESULTS_THRESHOLD}"
-    if rule:
-        raise invalid(f"Invalid value {max_results} for parameter 'max_results' supplied. {rule}")
 
 
 def _token_text(page_token: str | bytes | None) -> str | None:
@@ -169,13 +171,41 @@ def _token_text(page_token: str | bytes | None) -> str | None:
 def start_of(page_token: str | bytes | None) -> int:
     """Return the offset that MLflow reads from a page token.
 
+    Source: MLflow 3.17.2, `SearchUtils.parse_start_offset_from_page_token`.
+
     Raises:
-        MlflowException: INVALID_PARAMETER_VALUE, also if MLflow's own parser fails with another error.
+        Refusal: the token is not valid.
     """
+    if not page_token:
+        return 0
     try:
-        start: int = SearchUtils.parse_start_offset_from_page_token(page_token)
-    except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise invalid(
-            f"Invalid page token {shortened(page_token)}: pass the token that a page has returned."
-        ) from error
-    return max(0, start)
+        decoded = base64.b64decode(page_token)
+    except (TypeError, binascii.Error) as error:
+        raise Refusal("Invalid page token, could not base64-decode") from error
+    except ValueError as error:  # the token has characters that ASCII does not have
+        raise _foreign_token(page_token) from error
+    try:
+        content = json.loads(decoded)
+    except ValueError as error:
+        raise Refusal(f"Invalid page token, decoded value={decoded!r}") from error
+    except RecursionError as error:
+        raise _foreign_token(page_token) from error
+    if not isinstance(content, dict):
+        raise _foreign_token(page_token)
+    if not (offset := content.get("offset")):
+        raise Refusal(f"Invalid page token, parsed value={content}")
+    try:
+        return max(0, int(offset))
+    except ValueError as error:
+        raise Refusal(f"Invalid page token, not stringable {offset}") from error
+    except (TypeError, OverflowError) as error:
+        raise _foreign_token(page_token) from error
+
+
+def offset_token(offset: int) -> bytes:
+    """Return the page token of an offset, as MLflow's `SearchUtils.create_page_token` does."""
+    return base64.b64encode(json.dumps({"offset": offset}).encode())
+
+
+def _foreign_token(page_token: object) -> Refusal:
+    return Refusal(f"Invalid page token {shortened(page_token)}: pass the token that a page has returned.")

@@ -21,8 +21,10 @@ from mlflow.utils.async_logging.run_operations import RunOperations
 from bridge_mlflow import experiments, metrics, purging, runs
 from bridge_mlflow.companion import forwarding, sql_part
 from bridge_mlflow.forwarded import FORWARDED_DEFAULTS, FORWARDED_READS, FORWARDED_WRITES, SQL_PARTS
-from bridge_mlflow.mlflow_private import known_first
+from bridge_mlflow.metrics import log_batch
+from bridge_mlflow.mlflow_private import columns_of, known_first
 from bridge_mlflow.tracked_workspace import TrackedWorkspace
+from bridge_mlflow.translate import answers
 from bridge_mlflow.translate.errors import translated
 
 if TYPE_CHECKING:
@@ -37,12 +39,18 @@ Source: MLflow 3.17.2, `RunsArtifactRepository._get_logged_model_artifact_repo`.
 """
 
 
-def _answered_by(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a method that calls a function with the workspace instead of `self`, and raises our errors as MLflow's."""
+def _answered_by(
+    function: Callable[..., Any], shown: Callable[[TrackedWorkspace, Any], Any] | None = None
+) -> Callable[..., Any]:
+    """Return a method that calls a function with the workspace instead of `self`, and raises our errors as MLflow's.
+
+    `shown` converts the result of the function to that of the method; without it, the results are equal.
+    """
 
     @wraps(function)
     def method(self: BridgeTrackingStore, *args: Any, **kwargs: Any) -> Any:
-        return function(self.workspace, *args, **kwargs)
+        result = function(self.workspace, *args, **kwargs)
+        return result if shown is None else shown(self.workspace, result)
 
     signature = inspect.signature(function)
     first, *others = signature.parameters.values()
@@ -50,6 +58,12 @@ def _answered_by(function: Callable[..., Any]) -> Callable[..., Any]:
     # `translated` reads this signature, and treats unknown keyword arguments as arguments of a later MLflow. The
     # signature contains `self` instead of `workspace`, so a keyword argument `workspace` is unknown, too.
     return translated(method)
+
+
+def _log_batch(
+    workspace: TrackedWorkspace, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+) -> None:
+    log_batch(workspace, run_id, metrics, params, tags, columns_of(metrics))
 
 
 class BridgeTrackingStore(AbstractStore):
@@ -81,10 +95,10 @@ class BridgeTrackingStore(AbstractStore):
         """The URI below which the artifacts of the workspace are stored."""
         return self.workspace.artifact_root_uri
 
-    search_experiments = _answered_by(experiments.search_experiments)
+    search_experiments = _answered_by(experiments.search_experiments, answers.experiments)
     create_experiment = _answered_by(experiments.create_experiment)
-    get_experiment = _answered_by(experiments.get_experiment)
-    get_experiment_by_name = _answered_by(experiments.get_experiment_by_name)
+    get_experiment = _answered_by(experiments.get_experiment, answers.experiment)
+    get_experiment_by_name = _answered_by(experiments.get_experiment_by_name, answers.experiment)
     delete_experiment = _answered_by(experiments.delete_experiment)
     restore_experiment = _answered_by(experiments.restore_experiment)
     rename_experiment = _answered_by(experiments.rename_experiment)
@@ -92,25 +106,27 @@ class BridgeTrackingStore(AbstractStore):
     delete_experiment_tag = _answered_by(experiments.delete_experiment_tag)
     filter_active_experiment_ids = _answered_by(experiments.filter_active_experiment_ids)
 
-    create_run = _answered_by(runs.create_run)
-    get_run = _answered_by(runs.get_run)
-    update_run_info = _answered_by(runs.update_run_info)
+    create_run = _answered_by(runs.create_run, answers.new_run)
+    get_run = _answered_by(runs.get_run, answers.run)
+    update_run_info = _answered_by(runs.update_run_info, answers.run_info)
     delete_run = _answered_by(runs.delete_run)
     restore_run = _answered_by(runs.restore_run)
-    _search_runs = _answered_by(runs.search_runs)
+    _search_runs = _answered_by(runs.search_runs, answers.runs)
     log_param = _answered_by(runs.log_param)
     set_tag = _answered_by(runs.set_tag)
     delete_tag = _answered_by(runs.delete_tag)
     log_inputs = _answered_by(runs.log_inputs)
     log_outputs = _answered_by(runs.log_outputs)
     record_logged_model = _answered_by(runs.record_logged_model)
-    _search_datasets = _answered_by(runs.search_datasets)
+    _search_datasets = _answered_by(runs.search_datasets, answers.datasets)
 
-    log_batch = _answered_by(metrics.log_batch)
-    get_metric_history = _answered_by(metrics.get_metric_history)
-    get_metric_history_bulk = _answered_by(metrics.get_metric_history_bulk)
-    get_metric_history_bulk_interval = _answered_by(metrics.get_metric_history_bulk_interval)
-    get_metric_history_bulk_interval_from_steps = _answered_by(metrics.get_metric_history_bulk_interval_from_steps)
+    log_batch = _answered_by(_log_batch)
+    get_metric_history = _answered_by(metrics.get_metric_history, answers.history)
+    get_metric_history_bulk = _answered_by(metrics.get_metric_history_bulk, answers.points)
+    get_metric_history_bulk_interval = _answered_by(metrics.get_metric_history_bulk_interval, answers.points)
+    get_metric_history_bulk_interval_from_steps = _answered_by(
+        metrics.get_metric_history_bulk_interval_from_steps, answers.points
+    )
     log_metric = known_first(_answered_by(metrics.log_metric))
 
     _get_deleted_runs = _answered_by(purging.get_deleted_runs)

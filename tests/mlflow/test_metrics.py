@@ -14,7 +14,7 @@ from mlflow.entities import Metric
 from mlflow.store.tracking.abstract_store import AbstractStore
 from pair import without_waiting_for_the_disk
 
-from bridge_mlflow import metrics, mlflow_private
+from bridge_mlflow import metric_columns, mlflow_private
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 
 BIG = 1.7976931348623157e308
@@ -51,7 +51,7 @@ def test_both_stores_return_the_same_points(
 
 def test_mlflow_accepts_every_key_that_is_not_checked_by_mlflow() -> None:
     keys = [*map("".join, chain.from_iterable(product("aZé_1.-/: \n", repeat=length) for length in range(5)))]
-    plain = [key for key in keys if metrics.PLAIN_KEY.fullmatch(key)]
+    plain = [key for key in keys if metric_columns.PLAIN_KEY.fullmatch(key)]
     for key in plain:
         mlflow_private.check_metric(key, 0.0, 0, 0)
     assert {"a", "Z.1", "a/_-"} <= set(plain) and len(plain) < len(keys) / 2

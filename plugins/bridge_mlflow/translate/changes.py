@@ -1,4 +1,7 @@
-"""Check runs, tags, params and datasets of MLflow's clients as MLflow does, and convert them to records and changes."""
+"""Check runs, tags, params and datasets of MLflow's clients as MLflow does, and convert them to records and changes.
+
+This module does not import MLflow.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,18 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from mlflow.entities import DatasetInput, Param, RunTag
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import BAD_REQUEST
-
 from bridge.records import run as runs
 from bridge.records.run import RunChanges, RunRecord
-from bridge_mlflow.translate.entities import ATTRIBUTE_OF_TAG, PARENT_RUN_ID, RUN_NAME, attribute_tags
-from bridge_mlflow.translate.errors import invalid, missing_tag_error
+from bridge_mlflow.translate.given import Label, Labelled
+from bridge_mlflow.translate.refusals import Refusal, missing_tag
+from bridge_mlflow.translate.shown import ATTRIBUTE_OF_TAG, PARENT_RUN_ID, RUN_NAME, attribute_tags
 
 TAGS_OF_THE_HOST = frozenset({"mlflow.user", "mlflow.source.name"})
 """Tags whose values MLflow's client takes from the host. Source: MLflow 3.17.2, `mlflow.tracking.context`."""
 
 
 def new_run(
-    run_id: str, experiment_id: str, user: str, start_time: int, tags: Sequence[RunTag], name: str
+    run_id: str, experiment_id: str, user: str, start_time: int, tags: Sequence[Labelled], name: str
 ) -> RunRecord:
     """Return the record of a new run, which is Running and has a name."""
     plain, attributes = split_tags(tags, run_id)
@@ -37,27 +37,25 @@ def new_run(
     )
 
 
-def check_new_tags(tags: Sequence[RunTag]) -> None:
+def check_new_tags(tags: Sequence[Labelled]) -> None:
     """Refuse tags of a new run that MLflow's database refuses: a key that is None, and a repeated key.
 
     Raises:
-        MlflowException: BAD_REQUEST, as in MLflow.
+        Refusal: BAD_REQUEST, as in MLflow.
     """
     keys = [tag.key for tag in tags]
     if None in keys:
-        raise MlflowException("A tag of the new run has no key; give each tag a key.", BAD_REQUEST)
+        raise Refusal("A tag of the new run has no key; give each tag a key.", "BAD_REQUEST")
     if twice := [key for key in dict.fromkeys(keys) if keys.count(key) > 1]:
-        raise MlflowException(
-            f"Several tags of the new run have the key {twice[0]!r}; give each key once.", BAD_REQUEST
-        )
+        raise Refusal(f"Several tags of the new run have the key {twice[0]!r}; give each key once.", "BAD_REQUEST")
 
 
-def spelled_tags(tags: Iterable[RunTag]) -> list[RunTag]:
+def spelled_tags(tags: Iterable[Labelled]) -> list[Labelled]:
     """Return the tags.
 
     In `mlflow.user` and `mlflow.source.name`, characters that UTF-8 cannot encode are replaced by escapes.
     """
-    return [RunTag(tag.key, spelled(tag.value)) if tag.key in TAGS_OF_THE_HOST else tag for tag in tags]
+    return [Label(tag.key, spelled(tag.value)) if tag.key in TAGS_OF_THE_HOST else tag for tag in tags]
 
 
 def spelled(name: Any) -> Any:
@@ -72,24 +70,24 @@ def check_models(model_ids: Iterable[str | None]) -> None:
     """Refuse a model without an id, because MLflow's database refuses it.
 
     Raises:
-        MlflowException: BAD_REQUEST, as in MLflow.
+        Refusal: BAD_REQUEST, as in MLflow.
     """
     if None in model_ids:
-        raise MlflowException("A model of the run has no id; give each model an id.", BAD_REQUEST)
+        raise Refusal("A model of the run has no id; give each model an id.", "BAD_REQUEST")
 
 
-def check_new_params(params: Iterable[Param]) -> None:
+def check_new_params(params: Iterable[Labelled]) -> None:
     """Refuse a param without a value, because MLflow's database refuses it.
 
     Raises:
-        MlflowException: BAD_REQUEST, as in MLflow.
+        Refusal: BAD_REQUEST, as in MLflow.
     """
     for param in params:
         if param.value is None:
-            raise MlflowException(f"The param {param.key!r} has no value; give it a text.", BAD_REQUEST)
+            raise Refusal(f"The param {param.key!r} has no value; give it a text.", "BAD_REQUEST")
 
 
-def split_tags(tags: Iterable[RunTag], run_id: str) -> tuple[dict[str, str | None], dict[str, str]]:
+def split_tags(tags: Iterable[Labelled], run_id: str) -> tuple[dict[str, str | None], dict[str, str]]:
     """Split the tags of an MLflow client into tags and attributes of our run record.
 
     An empty run name is dropped, as in MLflow. A parent id that is equal to the run's own id is dropped too. MLflow's
@@ -105,15 +103,15 @@ def split_tags(tags: Iterable[RunTag], run_id: str) -> tuple[dict[str, str | Non
     return plain, attributes
 
 
-def tag_changes(tags: Iterable[RunTag], record: RunRecord, params: Mapping[str, str] | None = None) -> RunChanges:
+def tag_changes(tags: Iterable[Labelled], record: RunRecord, params: Mapping[str, str] | None = None) -> RunChanges:
     """Return the changes to a run for setting tags and params.
 
     Raises:
-        MlflowException: a tag has the key of a property, which cannot be changed.
+        Refusal: a tag has the key of a property, which cannot be changed.
     """
     plain, attributes = split_tags(tags, record.id)
     if fixed := [key for key in plain if key in record.properties]:
-        raise invalid(
+        raise Refusal(
             f"Cannot set the tag {fixed[0]!r} of run {record.id}: the run has a property with this key, and a property "
             "cannot be changed. Choose another key."
         )
@@ -129,18 +127,18 @@ def removed_tag(record: RunRecord, key: str) -> RunChanges:
     """Return the changes to a run for deleting a tag.
 
     Raises:
-        MlflowException: the tag does not exist, or it is the run's name.
+        Refusal: the tag does not exist, or it is the run's name.
     """
     if key == RUN_NAME:
-        raise invalid("Cannot delete the tag mlflow.runName: a run always has a name. Set the tag to another name.")
+        raise Refusal("Cannot delete the tag mlflow.runName: a run always has a name. Set the tag to another name.")
     if key in ATTRIBUTE_OF_TAG and key in attribute_tags(record):
         return _attribute_changes({ATTRIBUTE_OF_TAG[key]: ""})
     if key not in record.tags:
-        raise missing_tag_error(key, f"run with id {record.id}")
+        raise missing_tag(key, f"run with id {record.id}")
     return RunChanges(removed_tags=(key,))
 
 
-def native_dataset_inputs(given: Iterable[DatasetInput]) -> tuple[runs.DatasetInput, ...]:
+def native_dataset_inputs(given: Iterable[Any]) -> tuple[runs.DatasetInput, ...]:
     """Return the datasets that a run used. Of datasets with the same name and digest, only the first is returned."""
     found: dict[tuple[str, str], runs.DatasetInput] = {}
     for one in given:

@@ -25,13 +25,8 @@ from mlflow.entities import (
 from bridge.records import run as runs
 from bridge.records.experiment import ExperimentRecord
 from bridge.records.run import RunRecord
-from bridge.records.series import BIG
+from bridge_mlflow.translate.shown import experiment_location, shown, shown_tags
 from bridge_mlflow.translate.statuses import MLFLOW_STATUS
-
-RUN_NAME, NOTE, PARENT_RUN_ID = "mlflow.runName", "mlflow.note.content", "mlflow.parentRunId"
-
-ATTRIBUTE_OF_TAG = {RUN_NAME: "display_name", NOTE: "description", PARENT_RUN_ID: "parent_id"}
-"""The attributes of our run records for which MLflow uses tags, by the key of the tag."""
 
 IN_DEFAULT_WORKSPACE: Mapping[str, Any] = (
     {"workspace": "default"} if "workspace" in inspect.signature(Experiment).parameters else {}
@@ -56,11 +51,6 @@ def experiment_entity(record: ExperimentRecord, artifacts: str) -> Experiment:
         last_update_time=record.last_update_time,
         **IN_DEFAULT_WORKSPACE,
     )
-
-
-def experiment_location(record: ExperimentRecord, artifacts: str) -> str:
-    """Return the URI below which an experiment stores artifacts: its own location, or one in the workspace."""
-    return record.artifact_location or f"{artifacts}/{record.id}"
 
 
 def run_entity(record: RunRecord, artifact_uri: str, with_model_inputs: bool = True) -> Run:
@@ -96,35 +86,6 @@ def run_data(record: RunRecord) -> RunData:
     data.params.update(record.params)
     data.tags.update(cast("dict[str, str]", shown_tags(record)))  # a value may be None
     return data
-
-
-def shown(value: float) -> float:
-    """Return the value of a metric as MLflow shows it: ±inf as ±1.797e308, -0.0 as 0.0, NaN unchanged."""
-    if -BIG <= value <= BIG:
-        return value + 0.0
-    return value if value != value else max(-BIG, min(BIG, value))
-
-
-def shown_tags(record: RunRecord) -> dict[str, str | None]:
-    """Return the tags of a run as MLflow shows them: its tags, attributes, properties and latest logged texts.
-
-    If several of these have the same key, only one is shown: the attribute, else the tag, else the property, else the
-    text.
-    """
-    tags = dict(record.tags)
-    for key, value in attribute_tags(record).items():
-        tags[key] = value
-    for key, value in record.properties.items():
-        tags.setdefault(key, value)
-    for key, text in record.latest_texts.items():
-        tags.setdefault(key, str(text))
-    return tags
-
-
-def attribute_tags(record: RunRecord) -> dict[str, str]:
-    """Return the attributes of a run that are tags in MLflow."""
-    values = {RUN_NAME: record.display_name, NOTE: record.description, PARENT_RUN_ID: record.parent_id}
-    return {key: value for key, value in values.items() if value}
 
 
 def dataset_input_entity(given: runs.DatasetInput) -> DatasetInput:

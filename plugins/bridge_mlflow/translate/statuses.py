@@ -1,19 +1,15 @@
 """Converts statuses, experiment ids and views between MLflow and Runbridge.
 
-A view selects the active, the deleted, or all experiments and runs.
+A view selects the active, the deleted, or all experiments and runs. This module does not import MLflow.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mlflow.entities import ViewType
-from mlflow.exceptions import MlflowException
-from mlflow.protos.databricks_pb2 import INTERNAL_ERROR
-
 from bridge.records.run import Status
 from bridge.records.search import View
-from bridge_mlflow.translate.errors import invalid
+from bridge_mlflow.translate.refusals import Refusal
 
 MLFLOW_STATUS: Mapping[Status, str] = {
     "NotStarted": "SCHEDULED",
@@ -36,7 +32,8 @@ MLFLOW_STATUS: Mapping[Status, str] = {
 NATIVE_STATUS: Mapping[int, Status] = {1: "Running", 2: "NotStarted", 3: "Completed", 4: "Failed", 5: "Canceled"}
 """Our status for each status number of MLflow. Source: MLflow 3.17.2, `mlflow.entities.RunStatus`."""
 
-VIEWS: Mapping[int, View] = {ViewType.ACTIVE_ONLY: "active", ViewType.DELETED_ONLY: "deleted", ViewType.ALL: "all"}
+VIEWS: Mapping[int, View] = {1: "active", 2: "deleted", 3: "all"}
+"""Our view for each view type of MLflow. Source: MLflow 3.17.2, `mlflow.entities.ViewType`."""
 
 
 def experiment_id_of(given: str | int | None) -> str:
@@ -45,13 +42,13 @@ def experiment_id_of(given: str | int | None) -> str:
     Source: MLflow 3.17.2, `mlflow.utils.validation._parse_experiment_id`.
 
     Raises:
-        MlflowException: the id is not valid. None and "" are refused too, so that no call deletes experiment 0 by
+        Refusal: the id is not valid. None and "" are refused too, so that no call deletes experiment 0 by
             mistake.
     """
     try:
         return str(int(given))  # type: ignore[arg-type]  # None is refused below
     except (ValueError, TypeError, OverflowError) as error:
-        raise invalid(f"Invalid experiment ID '{given}'. Experiment ID must be a valid integer.") from error
+        raise Refusal(f"Invalid experiment ID '{given}'. Experiment ID must be a valid integer.") from error
 
 
 def experiment_id_or_default(given: str | int | None) -> str:
@@ -71,5 +68,5 @@ def native_status(number: int, now: Status) -> Status | None:
     status = NATIVE_STATUS.get(number)
     if status is None:
         sentence = f"Could not get string corresponding to run status {number}. Valid run statuses: {[*NATIVE_STATUS]}"
-        raise MlflowException(sentence, INTERNAL_ERROR)
+        raise Refusal(sentence, "INTERNAL_ERROR")
     return None if MLFLOW_STATUS[now] == MLFLOW_STATUS[status] else status

@@ -164,6 +164,6 @@ def same_chance(start: int) -> Iterator[None]:
         for module in (sql, service, clients, fluent):
             chance.enter_context(mock.patch.object(module, "get_current_time_millis", lambda: next(clock)))
         chance.enter_context(mock.patch.object(TrackedWorkspace, "now", staticmethod(lambda: next(clock))))
-        for module in (sql, native):
-            chance.enter_context(mock.patch.object(module, "_generate_random_name", lambda: f"some-name-{next(names)}"))
+        for module, name in ((sql, "_generate_random_name"), (native, "new_display_name")):
+            chance.enter_context(mock.patch.object(module, name, lambda: f"some-name-{next(names)}"))
         yield

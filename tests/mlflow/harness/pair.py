@@ -62,7 +62,7 @@ class Pair:
             (database, "_now", self.now),
             (clients, "get_current_time_millis", self.now),
             (sql, "_generate_random_name", self._name),
-            (native, "_generate_random_name", self._name),
+            (native, "new_display_name", self._name),
         ):
             chance.enter_context(mock.patch.object(module, name, drawn))
         return chance
