@@ -104,6 +104,11 @@ class JournaledStore(WrappedBackend):
         """
         return self._writer.log_number
 
+    @property
+    def quick_log_columns(self) -> Callable[[str, PointColumns, int], bool]:
+        """A function like `quick_log` for columns with valid times. If it returns False, call `log_points`."""
+        return self._writer.log_columns
+
     def log_points(self, run_id: str, points: Sequence[Point], api: int = NATIVE) -> None:
         if type(points) is PointColumns and has_valid_times(points) and self._writer.log_columns(run_id, points, api):
             return

@@ -5,7 +5,7 @@ MLflow's own store checks its arguments with most of these functions. Clients re
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import wraps
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 from mlflow.entities import Metric
 from mlflow.utils import validation
 
-from bridge.records.point_columns import PointColumns
 from bridge.records.series import MLFLOW
-from bridge_mlflow.metric_columns import metric_columns
 
 if TYPE_CHECKING:
     from mlflow.entities import FileInfo
@@ -28,15 +26,6 @@ checked_param: Callable[..., Any] = validation._validate_param
 
 metric_fields: Callable[[Metric], tuple[Any, ...]] = attrgetter("_key", "_value", "_timestamp", "_step", "_model_id")
 """Returns the fields of a metric. This is faster than MLflow's properties, because it calls no function of Python."""
-
-
-def columns_of(metrics: Sequence[Metric]) -> PointColumns | None:
-    """Return metrics as columns of points; None if a metric may not be valid, or belongs to a model."""
-    count = len(metrics)
-    if count < 2 or list(map(type, metrics)).count(Metric) != count:
-        return None
-    keys, values, timestamps, steps, models = zip(*map(metric_fields, metrics), strict=True)
-    return metric_columns(keys, values, timestamps, steps) if models.count(None) == count else None
 
 
 def known_first(log_metric: Callable[..., None]) -> Callable[..., None]:

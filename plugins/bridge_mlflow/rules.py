@@ -54,7 +54,7 @@ def missing_value(path: str) -> str:
 
 
 def path_of(path: str, name: str) -> str:
-    """Return the place of a field in a request, for example `metrics[3].key`."""
+    """Return the path of a field in a request, for example `metrics[3].key`."""
     return f"{path}.{name}" if path else name
 
 
@@ -97,7 +97,7 @@ def limited(what: str, limit: int, value: Any, cut: bool = False) -> Any:
 
 
 def check_metric(key: Any, value: Any, timestamp: Any, step: Any, path: str = "") -> None:
-    """Check a point of a metric. `path` is its place in the request.
+    """Check a point of a metric. `path` is its path in the request.
 
     Raises:
         Refusal: the point is not valid.

@@ -22,9 +22,10 @@ from bridge_mlflow import experiments, metrics, purging, runs
 from bridge_mlflow.companion import forwarding, sql_part
 from bridge_mlflow.forwarded import FORWARDED_DEFAULTS, FORWARDED_READS, FORWARDED_WRITES, SQL_PARTS
 from bridge_mlflow.metrics import log_batch
-from bridge_mlflow.mlflow_private import columns_of, known_first
+from bridge_mlflow.mlflow_private import known_first
 from bridge_mlflow.tracked_workspace import TrackedWorkspace
 from bridge_mlflow.translate import answers
+from bridge_mlflow.translate.entities import columns_of
 from bridge_mlflow.translate.errors import translated
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from bridge.server.routes import Route
 from bridge_mlflow.server.application import Application, form, is_installed, route
 from bridge_mlflow.server.graph_queries import graph_endpoint
 from bridge_mlflow.server.groups import opened
+from bridge_mlflow.server.hot.routes import hot_routes
 from bridge_mlflow.server.information import information_routes
 from bridge_mlflow.server.spans import spans_endpoint
 from bridge_mlflow.server.table import Entry, allowed
@@ -38,7 +39,7 @@ def routes(options: PluginOptions) -> list[Route]:
 
 def own_routes(options: PluginOptions) -> list[Route]:
     """Return the routes that need no installed MLflow."""
-    return []
+    return hot_routes()
 
 
 def routes_of_mlflow(entries: Iterable[Entry], application: Application, own: Iterable[Route]) -> list[Route]:

@@ -1,9 +1,9 @@
-"""Convert our records to MLflow's entities."""
+"""Convert our records to MLflow's entities, and metrics of MLflow's clients to columns."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from mlflow.entities import (
@@ -24,7 +24,10 @@ from mlflow.entities import (
 
 from bridge.records import run as runs
 from bridge.records.experiment import ExperimentRecord
+from bridge.records.point_columns import PointColumns
 from bridge.records.run import RunRecord
+from bridge_mlflow.metric_columns import metric_columns
+from bridge_mlflow.mlflow_private import metric_fields
 from bridge_mlflow.translate.shown import experiment_location, shown, shown_tags
 from bridge_mlflow.translate.statuses import MLFLOW_STATUS
 
@@ -95,3 +98,12 @@ def dataset_input_entity(given: runs.DatasetInput) -> DatasetInput:
         Dataset(data.name, data.digest, data.source_type, data.source, data.schema, data.profile),
         [InputTag(key, value) for key, value in given.tags.items()],
     )
+
+
+def columns_of(metrics: Sequence[Metric]) -> PointColumns | None:
+    """Return metrics as columns of points; None if a metric may not be valid, or belongs to a model."""
+    count = len(metrics)
+    if count < 2 or list(map(type, metrics)).count(Metric) != count:
+        return None
+    keys, values, timestamps, steps, models = zip(*map(metric_fields, metrics), strict=True)
+    return metric_columns(keys, values, timestamps, steps) if models.count(None) == count else None

@@ -1,4 +1,4 @@
-"""What MLflow's API shows of a record: its tags, its values, and where its artifacts are.
+"""The parts of a record that MLflow's API shows: tags, values, and the URIs of artifacts.
 
 This module does not import MLflow.
 """

@@ -1,0 +1,153 @@
+"""The table of the hot routes: the calls of MLflow's REST API for runs, metrics and experiments."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from concurrent.futures import Executor
+from contextlib import nullcontext
+from typing import NamedTuple
+
+import orjson
+from starlette.responses import Response
+from starlette.types import ASGIApp
+
+from bridge.server.roles import Role
+from bridge.server.routes import Access, Call, Endpoint, Route
+from bridge.store.sql.time_limit import limited_to
+from bridge_mlflow.server.hot import batch, experiments, metrics, runs
+from bridge_mlflow.server.hot.answers import Json
+from bridge_mlflow.server.hot.asking import JSON_TYPE, Asked
+from bridge_mlflow.server.hot.failures import failure
+from bridge_mlflow.server.hot.workspace import HotWorkspace
+
+PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
+SECONDS, CACHE_KIB = 10.0, 16_384
+"""The time that a request may spend in searches of the database, and the page cache of each thread that reads it."""
+
+QUICK_BYTES = 256 * 1024
+"""Larger bodies are read in a thread, so that no other request waits for that."""
+
+NO_CONTENT = b"{}"
+
+Handler = Callable[[Asked, HotWorkspace], Json]
+
+
+class Hot(NamedTuple):
+    """A call of the API.
+
+    Attributes:
+        method: the HTTP method.
+        path: the path below each of the prefixes.
+        handler: answers the request, in a thread.
+        access: whether the request only reads.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    access: Access
+
+
+TABLE = (
+    Hot("POST", "/experiments/create", experiments.create, "write"),
+    Hot("GET", "/experiments/get", experiments.get, "read"),
+    Hot("GET", "/experiments/get-by-name", experiments.get_by_name, "read"),
+    Hot("GET", "/experiments/search", experiments.search, "read"),
+    Hot("POST", "/experiments/search", experiments.search, "read"),
+    Hot("POST", "/experiments/delete", experiments.delete, "write"),
+    Hot("POST", "/experiments/restore", experiments.restore, "write"),
+    Hot("POST", "/experiments/update", experiments.update, "write"),
+    Hot("POST", "/experiments/set-experiment-tag", experiments.set_tag, "write"),
+    Hot("POST", "/experiments/delete-experiment-tag", experiments.delete_tag, "write"),
+    Hot("POST", "/experiments/search-datasets", experiments.search_datasets, "read"),
+    Hot("POST", "/runs/create", runs.create, "write"),
+    Hot("GET", "/runs/get", runs.get, "read"),
+    Hot("POST", "/runs/update", runs.update, "write"),
+    Hot("POST", "/runs/delete", runs.delete, "write"),
+    Hot("POST", "/runs/restore", runs.restore, "write"),
+    Hot("POST", "/runs/search", runs.search, "read"),
+    Hot("POST", "/runs/log-parameter", runs.log_param, "write"),
+    Hot("POST", "/runs/set-tag", runs.set_tag, "write"),
+    Hot("POST", "/runs/delete-tag", runs.delete_tag, "write"),
+    Hot("POST", "/runs/log-inputs", runs.log_inputs, "write"),
+    Hot("POST", "/runs/outputs", runs.log_outputs, "write"),
+    Hot("GET", "/metrics/get-history", metrics.history, "read"),
+    Hot("GET", "/metrics/get-history-bulk-interval", metrics.history_interval, "read"),
+)
+
+
+def hot_routes() -> list[Route]:
+    """Return the routes."""
+    found = []
+    for prefix in PREFIXES:
+        found += [_route(prefix, hot, _endpoint(hot)) for hot in TABLE]
+        found += [_route(prefix, LOG_METRIC, log_metric), _route(prefix, LOG_BATCH, log_batch)]
+    # MLflow's server has this route only for its page.
+    found.append(_route(PREFIXES[1], HISTORY_BULK, _endpoint(HISTORY_BULK)))
+    return found
+
+
+LOG_METRIC = Hot("POST", "/runs/log-metric", metrics.log_metric, "write")
+LOG_BATCH = Hot("POST", "/runs/log-batch", metrics.log_batch, "write")
+HISTORY_BULK = Hot("GET", "/metrics/get-history-bulk", metrics.history_bulk, "read")
+
+
+async def log_metric(call: Call) -> ASGIApp:
+    """Log a point."""
+    asked = await _asked(call)
+    workspace = HotWorkspace.of(call.workspace)
+    if batch.is_json(asked.content_type) and batch.log_metric(asked.body, workspace):
+        return _json(200, NO_CONTENT)
+    return await _in_thread(LOG_METRIC, asked, call)
+
+
+async def log_batch(call: Call) -> ASGIApp:
+    """Log points, params and tags."""
+    asked = await _asked(call)
+    workspace = HotWorkspace.of(call.workspace)
+    if batch.is_json(asked.content_type) and len(asked.body) <= QUICK_BYTES:
+        found = batch.points_of_batch(asked.body)
+        if found is not None and batch.log_quickly(*found, workspace):
+            return _json(200, NO_CONTENT)
+    return await _in_thread(LOG_BATCH, asked, call)
+
+
+def _route(prefix: str, hot: Hot, endpoint: Endpoint) -> Route:
+    needs: Role = "reader" if hot.access == "read" else "writer"
+    return Route(hot.method, prefix + hot.path, endpoint, needs, hot.access)
+
+
+def _endpoint(hot: Hot) -> Endpoint:
+    async def answer(call: Call) -> ASGIApp:
+        return await _in_thread(hot, await _asked(call), call)
+
+    return answer
+
+
+async def _asked(call: Call) -> Asked:
+    return Asked(call.method, call.scope["query_string"], call.headers.get("content-type"), await call.body())
+
+
+async def _in_thread(hot: Hot, asked: Asked, call: Call) -> Response:
+    workspace = HotWorkspace.of(call.workspace)
+    threads: Executor = call.workspace.served.read_threads if hot.access == "read" else workspace.write_threads
+    return await asyncio.get_running_loop().run_in_executor(threads, _answer, hot, asked, workspace)
+
+
+def _answer(hot: Hot, asked: Asked, workspace: HotWorkspace) -> Response:
+    """Answer a request. Every failure becomes an answer with MLflow's fields."""
+    try:
+        with limited_to(SECONDS, CACHE_KIB) if hot.access == "read" else nullcontext():
+            content = hot.handler(asked, workspace)
+    except Exception as error:
+        status, body = failure(error)
+        return _json(status, json.dumps(body).encode())  # the message may have characters that UTF-8 cannot encode
+    if hot is HISTORY_BULK:
+        return _json(200, json.dumps(metrics.with_bare_nan(content)).encode())
+    return _json(200, orjson.dumps(content))
+
+
+def _json(status: int, content: bytes) -> Response:
+    return Response(content, status, {"Cache-Control": "no-store"}, JSON_TYPE)
