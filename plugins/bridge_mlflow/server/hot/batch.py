@@ -51,8 +51,7 @@ def log_quickly(run_id: str, points: PointColumns, workspace: HotWorkspace) -> b
     """Log points, if the journal already has their series; else return False."""
     if not has_valid_times(points):
         return False
-    is_logged: bool = workspace.tracking.quick_log_columns(run_id, points, MLFLOW)
-    return is_logged
+    return workspace.tracking.quick_log_columns(run_id, points, MLFLOW)
 
 
 def log_metric(body: bytes, workspace: HotWorkspace) -> bool:
@@ -68,8 +67,7 @@ def log_metric(body: bytes, workspace: HotWorkspace) -> bool:
         return False
     if not isinstance(run_id, str) or not isinstance(key, str) or not -LARGEST < value < LARGEST:
         return False
-    is_logged: bool = workspace.tracking.quick_log(run_id, key, value, timestamp, step, MLFLOW)
-    return is_logged
+    return workspace.tracking.quick_log(run_id, key, value, timestamp, step, MLFLOW)
 
 
 def is_json(content_type: str | None) -> bool:
@@ -92,4 +90,4 @@ def _floats(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def _is_moderate(values: tuple[Any, ...]) -> bool:
-    return -LARGEST < min(values) and max(values) < LARGEST
+    return bool(-LARGEST < min(values) and max(values) < LARGEST)
