@@ -23,8 +23,12 @@ STATUSES = {
     "RESOURCE_DOES_NOT_EXIST": 404,
     "NOT_IMPLEMENTED": 501,
     "TEMPORARILY_UNAVAILABLE": 503,
+    "RESOURCE_EXHAUSTED": 507,
 }
-"""The HTTP status of each code. Any other code, such as INVALID_STATE, has the status 500."""
+"""The HTTP status of each code. Any other code, such as INVALID_STATE, has the status 500.
+
+MLflow's server answers RESOURCE_EXHAUSTED with 429. Its clients would then send the request again and again.
+"""
 
 CLASSES = {
     "BAD_REQUEST": "INVALID_PARAMETER_VALUE",
@@ -35,7 +39,7 @@ CLASSES = {
 }
 """The error class of a code, if it is not the code itself."""
 
-WITHOUT_CLASS = frozenset({"UNAUTHENTICATED", "NOT_IMPLEMENTED"})
+WITHOUT_CLASS = frozenset({"UNAUTHENTICATED", "NOT_IMPLEMENTED", "RESOURCE_EXHAUSTED"})
 
 
 def failure(error: Exception) -> tuple[int, dict[str, Any]]:
