@@ -163,8 +163,6 @@ class JournaledStore(WrappedBackend):
             self._made_folding.follow(moved.workspace_id)
         self._place.settle()  # the last step: if an exception comes before, the next call repeats all steps
 
-    # Leases
-
     def begin_runs(self, records: Sequence[RunRecord]) -> list[RunRecord]:
         """Create runs whose owner is this process; see `create_runs` and `hold_lease`."""
         # One transaction stores run and lease: otherwise a process killed in between would leave a run without owner.
@@ -301,8 +299,6 @@ class JournaledStore(WrappedBackend):
         self.inner.after_fork()
         self._start_lock = threading.RLock()
         self._begin()
-
-    # Reads of runs fold first, because a run shows its latest points
 
     def delete_experiment(self, experiment_id: str, time: int) -> None:
         self.inner.delete_experiment(experiment_id, time)
