@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from bridge.server.plugin_routes import PluginOptions
 from bridge.server.routes import Route
 from bridge_mlflow.server.application import Application, form, is_installed, route
+from bridge_mlflow.server.artifacts import artifact_routes
 from bridge_mlflow.server.graph_queries import graph_endpoint
 from bridge_mlflow.server.groups import opened
 from bridge_mlflow.server.hot.routes import hot_routes
@@ -39,7 +40,7 @@ def routes(options: PluginOptions) -> list[Route]:
 
 def own_routes(options: PluginOptions) -> list[Route]:
     """Return the routes that need no installed MLflow."""
-    return hot_routes()
+    return [*hot_routes(), *artifact_routes()]
 
 
 def routes_of_mlflow(entries: Iterable[Entry], application: Application, own: Iterable[Route]) -> list[Route]:
