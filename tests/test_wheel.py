@@ -124,14 +124,13 @@ def test_the_wheel_has_only_the_packages_and_their_data(wheel: Path) -> None:
 def test_the_installed_page_needs_no_network_and_no_npm(python: Path, tmp_path: Path) -> None:
     code = """
 import http.client
-from bridge.server.start import PortalServer
+from bridge.server.portal_server import PortalServer
 from bridge.store.create import create_store
 
 server = PortalServer(create_store("./work", "work"), 0)
 thread = server.run_in_thread()
 connection = http.client.HTTPConnection("127.0.0.1", server.port)
-cookie = server.session.set_cookie("/portal").partition(";")[0]
-sent = {"Cookie": cookie, "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
+sent = {"Authorization": f"Bearer {server.token}", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"}
 connection.request("GET", "/portal/", headers=sent)
 answer = connection.getresponse()
 print(answer.status, b"modulepreload" in answer.read())

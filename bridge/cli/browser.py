@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bridge.runs.open_page import make_records_folder, records_folder
+from bridge.runs.server_records import make_records_folder, records_folder
 
 SNAPS = Path("/snap/bin")
 """The folder with the commands of installed snaps."""
@@ -24,7 +24,7 @@ def open_browser(address: str, code: str, place: str, wait: bool = False) -> Non
     Nothing is opened on a computer without a screen: Python would start a browser in the terminal.
 
     Args:
-        address: the address of the home page.
+        address: the address of the home page, such as `http://127.0.0.1:5000/portal/`.
         code: a code of the server.
         place: the page, such as `runs/<id>`.
         wait: wait until the browser is started, at most ten seconds.
@@ -60,7 +60,10 @@ def write_opener(address: str, code: str, place: str) -> Path:
     make_records_folder()
     file = opener(address)
     file.unlink(missing_ok=True)
-    action, code, place = (html.escape(text) for text in (f"{address}session", code, place))
+    home = urlsplit(address)
+    base = home.path.removesuffix("/portal/")
+    texts = (f"{home.scheme}://{home.netloc}{base}/login", code, f"{home.path}{place}")
+    action, code, place = (html.escape(text) for text in texts)
     text = (
         '<!doctype html>\n<meta charset="utf-8">\n<title>Runbridge</title>\n'
         f'<form method="post" action="{action}">\n'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
+import re
 import sys
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -13,12 +13,15 @@ from urllib.parse import urlsplit
 from bridge.cli.browser import open_browser, opener
 from bridge.cli.find_workspace import find_workspace
 from bridge.errors import InvalidValue, StoreUnavailable
-from bridge.runs.open_page import OpenPage, PageRecord, find_open_page, records_folder
+from bridge.runs.open_page import OpenPage, find_open_page
+from bridge.runs.server_records import ServerRecord, records_folder
 from bridge.server import vendor
-from bridge.server.app import PLACE
 from bridge.server.memory import return_large_blocks
-from bridge.server.start import PortalServer
+from bridge.server.portal_server import PortalServer
 from bridge.store.workspace_stores import WorkspaceStores
+
+PLACE = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*|")
+"""The form of a part of a page's address, such as `runs/<id>`."""
 
 
 def show(workspace: str | None, port: int | None, browser: bool, read_only: bool, place: str) -> None:
@@ -40,11 +43,11 @@ def show(workspace: str | None, port: int | None, browser: bool, read_only: bool
             return
         return_large_blocks()
         server = PortalServer(stores, port, "reader" if read_only else "admin")
-        remove_opener = partial(opener(server.address).unlink, missing_ok=True)
-        server.session.on_redeemed = remove_opener
-        page = OpenPage(server.address, server.session.token, os.getpid(), read_only)
+        remove_opener = partial(opener(server.page).unlink, missing_ok=True)
+        server.access.codes.on_redeemed = remove_opener
         try:
-            ended.enter_context(PageRecord(stores, page))
+            record = ServerRecord(server.address, server.token, {stores.address: server.page}, read_only)
+            ended.enter_context(record)
         except OSError as error:
             server.close()
             reason = f"{(error.strerror or str(error)).lower()}; set BRIDGE_HOME to a folder that you may write"
@@ -55,7 +58,7 @@ def show(workspace: str | None, port: int | None, browser: bool, read_only: bool
         with suppress(KeyboardInterrupt):  # the server handles Ctrl-C only once it runs
             _announce(stores, server.address_with_code(place), "until Ctrl-C")
             if browser:
-                open_browser(server.address, server.session.new_code(), place)  # it waits until the server answers
+                open_browser(server.page, server.access.new_code(), place)  # it waits until the server answers
             server.run()
 
 
@@ -65,13 +68,14 @@ def _announce(stores: WorkspaceStores, address: str, when: str) -> None:
 
 def _code_of(page: OpenPage) -> str | None:
     """Return a new code of a server that runs in another process; None if it does not answer."""
-    parts = urlsplit(page.address)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=5)
-    with suppress(OSError, ValueError, KeyError, http.client.HTTPException):
-        try:
-            headers = {"Authorization": f"Bearer {page.token}"}
-            connection.request("POST", "/portal/api/session/code", headers=headers)
-            return str(json.loads(connection.getresponse().read())["code"])
-        finally:
-            connection.close()
+    parts = urlsplit(page.server)
+    for path in ("/login/code", "/portal/api/session/code"):  # the second one is that of version 0.1
+        connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=5)
+        with suppress(OSError, ValueError, KeyError, http.client.HTTPException):
+            try:
+                headers = {"Authorization": f"Bearer {page.token}"}
+                connection.request("POST", f"{parts.path}{path}", headers=headers)
+                return str(json.loads(connection.getresponse().read())["code"])
+            finally:
+                connection.close()
     return None

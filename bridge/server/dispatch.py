@@ -46,6 +46,9 @@ class Identity(Protocol):
     def is_still_allowed(self, caller: Caller, workspace: ServedWorkspace | None) -> bool:
         """Return whether a sender still has the role. It is asked every few seconds while an answer is being sent."""
 
+    def readable(self, caller: Caller, names: Sequence[str]) -> list[str]:
+        """Return the names of the workspaces that a sender may read."""
+
 
 class Dispatcher:
     """The application of a server.

@@ -14,6 +14,9 @@ NOTHING = "default-src 'none'; frame-ancestors 'self'; base-uri 'none'; form-act
 NOTICE_POLICY = f"{NOTHING}; style-src 'self'"
 """The policy of a page that has only a style sheet."""
 
+FORM_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; style-src 'self'"
+"""The policy of a page that also has a form for this server."""
+
 ALWAYS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",

@@ -17,17 +17,16 @@ from bridge.server.connections import Connections
 from bridge.server.dispatch import Dispatcher, Identity
 from bridge.server.files.native_routes import file_routes
 from bridge.server.identity.access import Access
-from bridge.server.identity.audit import AuditLog
 from bridge.server.identity.reachable import Proxy, Reachable
 from bridge.server.memory import return_large_blocks
 from bridge.server.native.routes import native_routes
 from bridge.server.open_identity import OpenIdentity
+from bridge.server.page import Page
 from bridge.server.plugin_routes import plugin_routes
 from bridge.server.portal.team import portal_routes
 from bridge.server.protocol import protocol_of
-from bridge.server.routes import Route
 from bridge.server.settings import Settings
-from bridge.server.start import listen_on
+from bridge.server.start import listen
 from bridge.server.stopping import StoppingServer
 from bridge.server.workspaces import ServedWorkspace, Workspaces
 from bridge.store.workspace_stores import WorkspaceStores
@@ -36,26 +35,42 @@ UPLOAD_SECONDS = 10
 """How long a server that stops waits for the end of uploads and answers."""
 
 
-def app(workspaces: Workspaces, identity: Identity, settings: Settings, audit: AuditLog | None = None) -> Dispatcher:
+def app(
+    workspaces: Workspaces,
+    identity: Identity,
+    settings: Settings,
+    page: Page | None = None,
+    access: Access | None = None,
+) -> Dispatcher:
     """Return the application that answers the requests to workspaces."""
-    routes: list[Route] = [*portal_routes(), *native_routes(), *file_routes(), *plugin_routes(settings.plugin_options)]
-    return Dispatcher(workspaces, identity, routes, base_path=settings.base_path, audit=audit)
+    page = page or Page(settings.base_path)
+    routes = [*portal_routes(), *page.routes()]
+    if not settings.is_page_only:
+        routes += native_routes()
+        routes += file_routes()
+        routes += plugin_routes(settings.plugin_options)
+    server_routes = page.server_routes(workspaces, identity)
+    if access is not None:
+        server_routes += access.sign_in.routes()
+    audit = access.audit if access is not None else None
+    return Dispatcher(workspaces, identity, routes, server_routes, settings.base_path, audit)
 
 
-def access_of(settings: Settings, port: int) -> Access | None:
+def access_of(settings: Settings, port: int, page: Page) -> Access | None:
     """Return the access to a server with tokens, or None for one without."""
     if settings.no_token:
         return None
     proxy = Proxy(frozenset(settings.trust_proxy), settings.user_header or None) if settings.trust_proxy else None
     reachable = Reachable(port, settings.names, settings.public_url, proxy)
-    return Access(port, settings.home, reachable, settings.base_path)
+    return Access(port, settings.home, reachable, page.notices, settings.base_path, settings.hint, settings.start_role)
 
 
 class RunningServer:
     """A server of workspaces. It listens when it is created. As a context manager, it answers requests in a thread.
 
     Attributes:
-        address: the address, without a slash at the end.
+        address: the address that is printed, without a slash at the end.
+        local_address: the address for programs on this computer, without a slash at the end.
         port: the port.
         access: the tokens and sessions; None without tokens.
         connections: the connections of the server.
@@ -69,17 +84,21 @@ class RunningServer:
     """
 
     def __init__(self, workspaces: Workspaces, settings: Settings) -> None:
-        self._socket: socket.socket = listen_on(settings.port, settings.host)
+        self._socket: socket.socket = listen(settings.port, settings.host)
         self.port: int = self._socket.getsockname()[1]
-        self.address = f"http://{settings.shown_host}:{self.port}{settings.base_path}"
+        self.local_address = f"http://{settings.local_host}:{self.port}{settings.base_path}"
+        self.address = (
+            settings.public_url.rstrip("/") or f"http://{settings.shown_host}:{self.port}{settings.base_path}"
+        )
         self._workspaces = workspaces
-        self.access = access_of(settings, self.port)
+        page = Page(settings.base_path, settings.is_page_only or settings.no_token)
+        self.access = access_of(settings, self.port, page)
         identity = self.access.identity if self.access else OpenIdentity(self.port, settings.names)
         self.connections = Connections(
             settings.connections, settings.peer_connections, frozenset(settings.trust_proxy), identity.is_personal
         )
         config = uvicorn.Config(
-            app(workspaces, identity, settings, self.access.audit if self.access else None),
+            app(workspaces, identity, settings, page, self.access),
             http=protocol_of(self.connections),  # type: ignore[arg-type]  # uvicorn only calls it
             loop="uvloop",
             ws="none",
@@ -113,6 +132,12 @@ class RunningServer:
     ) -> None:
         self.stop()
         self._thread.join()
+
+    def close(self) -> None:
+        """Stop listening. Call it if `run` was not called."""
+        self._socket.close()
+        if self.access is not None:
+            self.access.close()
 
     def stop(self) -> None:
         """Make `run` end: streams end, and answers that are being sent are completed."""

@@ -10,6 +10,7 @@ from bridge.address import home_folder
 from bridge.errors import InvalidValue, NotAllowed
 from bridge.server.hosts import LOOPBACK
 from bridge.server.plugin_routes import MlflowMode, PluginOptions
+from bridge.server.roles import Role
 
 
 def is_loopback(host: str) -> bool:
@@ -33,8 +34,8 @@ class Settings:
 
     Attributes:
         host: the address on which the server listens, such as 127.0.0.1, or 0.0.0.0 for all addresses.
-        port: the port; 0 is any free one.
-        home: the folder of tokens and of the audit log.
+        port: the port; 0 is any free one, None the first free one of the 100 ports from 5000.
+        home: the folder of tokens and of the audit log; None for a server that has only the token of its start.
         base_path: what all addresses begin with, such as `/runs`; empty for none.
         mlflow: when MLflow's own application is loaded: at the first request that needs it, at the start, or never.
         allow_mlflow: the groups of MLflow's routes that are closed by default and that this server opens.
@@ -46,6 +47,9 @@ class Settings:
         user_header: the header in which a trusted proxy names the user; empty if it does not.
         public_url: the address under which clients reach the server, if it is not that of the host and the port.
         connections: the greatest number of open connections.
+        is_page_only: serve only the page and its data, as `runbridge ui` does.
+        start_role: the role of the token of the start.
+        hint: a sentence for a browser without a session about how to get a token.
         peer_connections: the greatest number of open connections from one address. A trusted proxy may open more.
 
     Raises:
@@ -54,8 +58,8 @@ class Settings:
     """
 
     host: str = "127.0.0.1"
-    port: int = 5000
-    home: Path = field(default_factory=server_home)
+    port: int | None = 5000
+    home: Path | None = field(default_factory=server_home)
     base_path: str = ""
     mlflow: MlflowMode = "lazy"
     allow_mlflow: tuple[str, ...] = ()
@@ -68,6 +72,9 @@ class Settings:
     public_url: str = ""
     connections: int = 1_000
     peer_connections: int = 100
+    is_page_only: bool = False
+    start_role: Role = "admin"
+    hint: str = "An administrator of the server creates tokens with the command `runbridge token create`."
 
     def __post_init__(self) -> None:
         path = self.base_path
@@ -89,11 +96,14 @@ class Settings:
         return PluginOptions(self.mlflow, frozenset(self.allow_mlflow))
 
     @property
+    def local_host(self) -> str:
+        """The host with which programs on this computer reach the server."""
+        return "127.0.0.1" if self.host in ("0.0.0.0", "::") else _as_host(self.host)
+
+    @property
     def shown_host(self) -> str:
         """The host in the addresses that the server prints."""
-        if self.host_names:
-            return self.host_names[0]
-        return "127.0.0.1" if self.host in ("0.0.0.0", "::") else _as_host(self.host)
+        return self.host_names[0] if self.host_names else self.local_host
 
 
 def _as_host(host: str) -> str:

@@ -1,109 +1,30 @@
-"""Starts and stops the server on this computer."""
+"""The socket on which a server listens."""
 
 from __future__ import annotations
 
 import errno
 import os
 import socket
-import threading
 from contextlib import suppress
-from typing import Any
-
-import uvicorn
 
 from bridge.errors import InvalidValue, StoreUnavailable
-from bridge.server.app import application
-from bridge.server.connections import Connections
-from bridge.server.guard import BASE
-from bridge.server.protocol import protocol_of
-from bridge.server.roles import Role
-from bridge.server.session import Session
-from bridge.store.workspace_stores import WorkspaceStores
 
 HOST, FIRST_PORT, PORTS = "127.0.0.1", 5000, 100
 """Without a given port, the server uses the first free one of the 100 ports from 5000."""
 
 
-class PortalServer:
-    """The server of one workspace on one port of this computer. It listens when it is created, and answers in `run`.
-
-    Attributes:
-        address: the address of the home page, without a code.
-        port: the port.
-        session: the secrets.
-
-    Args:
-        stores: the workspace.
-        port: the port; 0 is any free one, None the first free one from 5000.
-        role: "reader" for a page that cannot change anything.
+def listen(port: int | None, host: str = HOST) -> socket.socket:
+    """Return a socket that listens on a port; None is the first free one from 5000.
 
     Raises:
-        InvalidValue: the port is in use, or this process may not listen on it.
+        InvalidValue: as `listen_on` does.
         StoreUnavailable: no port is free.
     """
-
-    def __init__(self, stores: WorkspaceStores, port: int | None = None, role: Role = "admin") -> None:
-        self._socket = _listen(port)
-        self.port: int = self._socket.getsockname()[1]
-        self.address = f"http://{HOST}:{self.port}{BASE}/"
-        self.session = Session(self.port)
-        config = uvicorn.Config(
-            application(stores, self.session, self.port, role),
-            http=protocol_of(Connections()),  # type: ignore[arg-type]  # uvicorn only calls it
-            loop="uvloop",
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            log_level="error",
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=3,
-            timeout_keep_alive=60,
-        )
-        self._server = Server(config)
-
-    def address_with_code(self, place: str = "") -> str:
-        """Return the address of a page with a code, which signs a browser in once, within five minutes."""
-        return f"{self.address}{place}?code={self.session.new_code()}"
-
-    def run(self) -> None:
-        """Answer requests until SIGINT, SIGTERM or `stop`."""
-        with suppress(KeyboardInterrupt):  # uvicorn raises the signal again after it has ended everything
-            self._server.run(sockets=[self._socket])
-
-    def run_in_thread(self) -> threading.Thread:
-        """Answer requests in a thread until `stop`, and return the thread."""
-        thread = threading.Thread(target=self.run, name="runbridge ui", daemon=True)
-        thread.start()
-        return thread
-
-    def stop(self) -> None:
-        """Make `run` end: streams end, and answers that are being sent are completed."""
-        self._server.should_exit = True
-
-    def close(self) -> None:
-        """Stop listening. Call it if `run` was not called."""
-        self._socket.close()
-
-
-class Server(uvicorn.Server):
-    """A server that ends open event streams before it waits for the end of all answers."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        connections: list[Any] = list(self.server_state.connections)
-        for connection in connections:
-            if connection.cycle is not None and connection.cycle.scope["state"].get("is_stream"):
-                connection.transport.close()  # as if the browser had closed it
-        await super().shutdown(sockets)
-
-
-def _listen(port: int | None) -> socket.socket:
     if port is not None:
-        return listen_on(port)
+        return listen_on(port, host)
     for candidate in range(FIRST_PORT, FIRST_PORT + PORTS):
         with suppress(InvalidValue):
-            return listen_on(candidate)
+            return listen_on(candidate, host)
     raise StoreUnavailable(f"Every port from {FIRST_PORT} to {FIRST_PORT + PORTS - 1}", "choose one with --port")
 
 

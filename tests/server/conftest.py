@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import pytest
 from asking import Asking
 
+from bridge.server.portal_server import PortalServer
 from bridge.server.roles import Role
-from bridge.server.start import PortalServer
 from bridge.store.create import create_store
 from bridge.store.workspace_stores import WorkspaceStores
 

@@ -26,7 +26,7 @@ from bridge.cli import browser
 from bridge.cli.command import main
 from bridge.cli.find_workspace import find_workspace
 from bridge.errors import StoreUnavailable
-from bridge.runs.open_page import records_folder
+from bridge.runs.server_records import records_folder
 from bridge.server import start
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)(/portal/\S*)")
@@ -208,12 +208,12 @@ def test_a_taken_port_is_reported(workspace: Workspace, home: Path, capsys: pyte
 
 
 def test_without_a_port_the_first_free_one_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = start._listen(None)
-    second = start._listen(None)
+    first = start.listen(None)
+    second = start.listen(None)
     assert start.FIRST_PORT == 5000 <= first.getsockname()[1] < second.getsockname()[1]
     monkeypatch.setattr(start, "PORTS", 0)
     with pytest.raises(StoreUnavailable, match="--port"):
-        start._listen(None)
+        start.listen(None)
     first.close()
     second.close()
 
@@ -277,7 +277,7 @@ def test_the_browser_gets_the_code_from_a_file(workspace: Workspace, home: Path,
         assert stat.S_IMODE(opener.stat().st_mode) == 0o600
         (code,) = re.findall(r'name="code" value="([^"]+)"', opener.read_text())
         with closing(shown.connect()) as connection:
-            connection.request("POST", "/portal/session", f"code={code}&place=runs/x", {"Origin": "null"})
+            connection.request("POST", "/login", f"code={code}&place=/portal/runs/x", {"Origin": "null"})
             answer = connection.getresponse()
             assert (answer.status, answer.getheader("Location")) == (303, "/portal/runs/x")
         assert not opener.exists(), "its code is used"

@@ -82,7 +82,7 @@ def test_a_long_head_is_refused_before_it_has_arrived(owner: Asking) -> None:
 
 def test_a_long_form_is_refused_before_it_is_read(owner: Asking) -> None:
     """Everyone may send this form, and splitting it takes long."""
-    request = f"POST /portal/session HTTP/1.1\r\nHost: {owner.host}\r\nContent-Length: 10000000\r\n\r\n"
+    request = f"POST /login HTTP/1.1\r\nHost: {owner.host}\r\nContent-Length: 10000000\r\n\r\n"
     started = time.monotonic()
     sent(owner, request.encode() + b"a=b&" * 2_500_000)
     assert sent(owner, head(owner)).startswith(b"HTTP/1.1 200 ")

@@ -88,8 +88,8 @@ def test_without_a_bundle_every_module_that_a_page_needs_is_loaded_in_one_wave(m
 def test_the_document_starts_the_page_and_names_its_modules(owner: Asking, path: str) -> None:
     text, page = document(owner, path), {"": "home", "e": "experiment", "r": "run", "c": "compare"}[path[8:9]]
     scripts = StaticFiles().scripts(page)
-    assert re.findall(r'<link rel="modulepreload" href="/portal/static/\w+/([^"]+)">', text) == scripts
-    assert re.findall(r'<script type="module" src="/portal/static/\w+/([^"]+)">', text) == scripts[:1]
+    assert re.findall(r'<link rel="modulepreload" href="/static/\w+/([^"]+)">', text) == scripts
+    assert re.findall(r'<script type="module" src="/static/\w+/([^"]+)">', text) == scripts[:1]
     assert any(name.endswith(f"/{page}.js") for name in scripts)
 
 
@@ -143,7 +143,7 @@ def test_files_are_kept_forever_and_the_document_is_not(owner: Asking) -> None:
 def test_nothing_but_the_files_of_the_page_is_served(owner: Asking, path: str) -> None:
     (static,) = set(re.findall(r'data-static="([^"]+)"', document(owner)))
     assert owner.ask("GET", f"{static}/{path}", owner.cookie, *FROM_PAGE).status == 404
-    assert owner.ask("GET", "/portal/static/0000000000000000/icon.svg", owner.cookie, *FROM_PAGE).status == 404
+    assert owner.ask("GET", "/static/0000000000000000/icon.svg", owner.cookie, *FROM_PAGE).status == 404
 
 
 def test_the_version_is_that_of_all_files(tmp_path: Path) -> None:

@@ -60,9 +60,11 @@ def test_a_route_needs_a_token(site: ServerSite, route: Route) -> None:
     for workspace in ("first", "second", "third"):
         answer = site.ask(route.method, f"/w/{workspace}{filled(route)}")
         assert answer.status == 401, workspace
-        if route.method != "HEAD":
-            assert answer.kind == "NotAuthenticated"
-        assert answer.headers["www-authenticate"] == "Bearer"
+        if route.is_page:
+            assert b"Sign in" in answer.body and b"<script" not in answer.body
+        else:
+            assert route.method == "HEAD" or answer.kind == "NotAuthenticated"
+            assert answer.headers["www-authenticate"] == "Bearer"
 
 
 @pytest.mark.parametrize("route", PROTECTED, ids=name)

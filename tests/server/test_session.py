@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import pytest
-from asking import NAVIGATION, Asking
+from asking import FROM_PAGE, NAVIGATION, Asking
 
-from bridge.server.session import CODE_SECONDS, Session
+from bridge.server.identity.sessions import CODE_SECONDS, MOST_CODES, Codes
 
 
 class Clock:
@@ -21,31 +21,39 @@ class Clock:
 
 
 def test_a_code_works_once() -> None:
-    session = Session(5000)
-    code, other = session.new_code(), session.new_code()
+    codes = Codes()
+    code, other = codes.new_code("a"), codes.new_code("b")
     assert code != other and len(code) >= 32
-    assert not session.redeem("") and not session.redeem(code[:-1]) and not session.redeem("ä")
-    assert session.redeem(code) and not session.redeem(code)
-    assert session.redeem(other)
+    assert not codes.redeem("") and not codes.redeem(code[:-1]) and not codes.redeem("ä") and not codes.redeem("\udc80")
+    assert codes.redeem(code) == "a" and codes.redeem(code) is None
+    assert codes.redeem(other) == "b"
 
 
 def test_a_code_works_for_five_minutes() -> None:
     clock = Clock()
-    session = Session(5000, clock)
-    early, late = session.new_code(), session.new_code()
+    codes = Codes(clock)
+    early, late = codes.new_code("a"), codes.new_code("a")
     clock.now += CODE_SECONDS - 1
-    assert CODE_SECONDS == 300 and session.redeem(early)
+    assert CODE_SECONDS == 300 and codes.redeem(early)
     clock.now += 2
-    assert not session.redeem(late)
+    assert not codes.redeem(late)
 
 
-def test_secrets_differ_between_servers() -> None:
-    first, second = Session(5000), Session(5000)
-    assert first.token != second.token
-    assert first.set_cookie("/portal") != second.set_cookie("/portal")
-    headers = [(b"cookie", first.set_cookie("/portal").partition(";")[0].encode())]
-    assert first.has_cookie(headers) and not second.has_cookie(headers)
-    assert first.has_cookie([(b"cookie", b"a=b; x; " + headers[0][1])])
+def test_the_number_of_codes_is_bounded() -> None:
+    codes = Codes()
+    first = codes.new_code("a")
+    for _ in range(MOST_CODES):
+        last = codes.new_code("a")
+    assert codes.redeem(first) is None and codes.redeem(last) == "a"
+
+
+def test_secrets_differ_between_servers(owner: Asking, reader: Asking) -> None:
+    assert owner.server.token != reader.server.token
+    value = owner.cookie[1].partition("=")[2]
+    stolen = ("Cookie", f"runbridge-{reader.server.port}={value}")
+    assert reader.ask("GET", "/portal/api/home", stolen, *FROM_PAGE).status == 401
+    own = ("Cookie", f"a=b; x; {owner.cookie[1]}")
+    assert owner.ask("GET", "/portal/api/home", own, *FROM_PAGE).status == 200
 
 
 def test_the_address_with_a_code_sets_the_cookie_and_loses_the_code(owner: Asking) -> None:
@@ -55,7 +63,7 @@ def test_the_address_with_a_code_sets_the_cookie_and_loses_the_code(owner: Askin
     assert (answer.status, answer.headers["location"]) == (303, "/portal/runs/a%20b?sort=-x&q=%C3%A4+%26")
     name, _, flags = answer.headers["set-cookie"].partition("=")
     assert name == f"runbridge-{owner.server.port}"
-    assert flags.partition("; ")[2] == "Path=/portal; HttpOnly; SameSite=Lax"
+    assert flags.partition("; ")[2] == "Path=/; HttpOnly; SameSite=Lax"
     assert answer.headers["referrer-policy"] == "no-referrer" and answer.headers["cache-control"] == "no-store"
     cookie = ("Cookie", answer.headers["set-cookie"].partition(";")[0])
     assert owner.ask("GET", "/portal/", cookie, *NAVIGATION).status == 200
@@ -81,40 +89,43 @@ def test_a_wrong_code_gives_nothing(owner: Asking, query: str) -> None:
 
 @pytest.mark.parametrize(("method", "path"), [("HEAD", "/portal/"), ("GET", "/portal/api/home"), ("POST", "/portal/")])
 def test_only_opening_a_page_uses_a_code(owner: Asking, method: str, path: str) -> None:
-    code = owner.server.session.new_code()
+    code = owner.server.access.new_code()
     assert "set-cookie" not in owner.ask(method, f"{path}?code={code}").headers
-    assert owner.server.session.redeem(code)
+    assert owner.server.access.codes.redeem(code)
 
 
 @pytest.mark.parametrize(
     ("place", "target"),
     [
-        ("", "/portal/"),
-        ("runs/0a1b", "/portal/runs/0a1b"),
-        ("//evil.example", "/portal/"),
-        ("https://evil.example", "/portal/"),
-        ("a b", "/portal/"),
-        ("a\r\nSet-Cookie: x", "/portal/"),
+        ("/portal/runs/0a1b", "/portal/runs/0a1b"),
+        ("/portal/runs/0a1b?x=time%26&y=1", "/portal/runs/0a1b?x=time%26&y=1"),
+        ("", "/"),
+        ("runs/0a1b", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("https://evil.example", "/"),
+        ("/portal/a b", "/"),
+        ("/portal/a\r\nSet-Cookie: x", "/"),
     ],
 )
 def test_a_file_on_this_computer_can_send_the_code(owner: Asking, place: str, target: str) -> None:
-    form = f"code={owner.server.session.new_code()}&place={place}".encode()
+    form = urlencode({"code": owner.server.access.new_code(), "place": place}).encode()
     content = ("Content-Type", "application/x-www-form-urlencoded")
-    answer = owner.ask("POST", "/portal/session", ("Origin", "null"), content, body=form)
+    answer = owner.ask("POST", "/login", ("Origin", "null"), content, body=form)
     assert (answer.status, answer.headers["location"]) == (303, target)
-    assert answer.headers["set-cookie"].startswith(owner.cookie[1])
-    assert owner.ask("POST", "/portal/session", ("Origin", "null"), content, body=form).status == 401
+    assert answer.headers["set-cookie"].startswith(f"runbridge-{owner.server.port}=")
+    assert owner.ask("POST", "/login", ("Origin", "null"), content, body=form).status == 401
 
 
 def test_a_program_gets_new_codes_with_the_token_only(owner: Asking) -> None:
-    path = "/portal/api/session/code"
+    path = "/login/code"
     assert owner.ask("POST", path, owner.bearer).status == 200
     assert owner.change("POST", path).status == 403
 
 
 def test_the_redirect_stays_on_the_server(owner: Asking) -> None:
     for path in ("//evil.example/", "/portal//evil.example", "/\\evil.example", "/portal/%0d%0aX:y"):
-        for code in (owner.server.session.new_code(), "used"):
+        for code in (owner.server.access.new_code(), "used"):
             answer = owner.ask("GET", f"{path}?code={code}", owner.cookie, *NAVIGATION)
             target = answer.headers.get("location", "/portal/")
             assert target.startswith("/portal/") and not urlsplit(target).netloc, path

@@ -6,12 +6,20 @@ import http.client
 import json
 from typing import Any, NamedTuple
 
-from bridge.server.start import HOST, PortalServer
+from bridge.server.portal_server import PortalServer
+from bridge.server.start import HOST
 
 Header = tuple[str, str]
 FROM_PAGE: tuple[Header, ...] = (("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Mode", "cors"))
 """The headers that a browser adds to a read by a script of the page."""
 NAVIGATION: tuple[Header, ...] = (("Sec-Fetch-Mode", "navigate"), ("Sec-Fetch-Dest", "document"))
+
+
+def cookie_of(server: PortalServer) -> tuple[str, str]:
+    """Start a session of a server, and return the name and the value of its cookie."""
+    secret = server.access.accounts.start_session(server.access.start_token_id)
+    assert secret is not None
+    return f"runbridge-{server.port}", secret
 
 
 class Answer(NamedTuple):
@@ -38,8 +46,8 @@ class Asking:
         self.server = server
         self.host = f"{HOST}:{server.port}"
         self.origin = f"http://{self.host}"
-        self.cookie: Header = ("Cookie", server.session.set_cookie("/portal").partition(";")[0])
-        self.bearer: Header = ("Authorization", f"Bearer {server.session.token}")
+        self.cookie: Header = ("Cookie", "=".join(cookie_of(server)))
+        self.bearer: Header = ("Authorization", f"Bearer {server.token}")
 
     def ask(self, method: str, path: str, *headers: Header, host: Any = "", body: bytes | None = None) -> Answer:
         """Send a request and return the answer.

@@ -17,11 +17,12 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import numpy as np
+from asking import cookie_of
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, Request
 
 from bridge import Experiment, Run, Workspace
+from bridge.server.portal_server import PortalServer
 from bridge.server.roles import Role
-from bridge.server.start import PortalServer
 
 PATIENCE_SECONDS = 20.0
 """How long a test waits for the page, on a busy machine."""
@@ -48,6 +49,11 @@ class PortalSite:
     cookie: tuple[str, str]
     token: str = ""
     process_id: int = 0
+
+    @property
+    def server(self) -> str:
+        """The address of the server, without a slash at the end."""
+        return self.address.removesuffix("/portal/")
 
     def sign_in(self, context: BrowserContext) -> None:
         """Give a browser the cookie, as the address with a code does."""
@@ -125,8 +131,7 @@ def portal_site(workspace: Workspace, role: Role = "admin") -> Iterator[PortalSi
     """Serve the page of a workspace in a thread of this process."""
     server = PortalServer(workspace.stores, 0, role)
     thread = server.run_in_thread()
-    name, _, value = server.session.set_cookie("/portal").partition(";")[0].partition("=")
-    site = PortalSite(workspace, server.address, (name, value), server.session.token)
+    site = PortalSite(workspace, server.page, cookie_of(server), server.token)
     try:
         _wait_for(site)
         yield site

@@ -69,7 +69,7 @@ class Reachable:
         if len(hosts) != 1:
             return None
         host = hosts[0].lower()
-        if host == self._public_host:
+        if host and host == self._public_host:
             return self._public_origin
         return scheme + b"://" + host if host in self._hosts or host == self._own_address(scope) else None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Sequence
 
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import Scope
@@ -16,15 +16,13 @@ from bridge.server.identity.cookies import Cookies
 from bridge.server.identity.credentials import sent_token
 from bridge.server.identity.delays import Delays
 from bridge.server.identity.reachable import Reachable
+from bridge.server.identity.sign_in import SignIn
 from bridge.server.identity.tokens import TokenRecord, parse_token
 from bridge.server.roles import RANKS, Caller
 from bridge.server.routes import Route
 from bridge.server.workspaces import ServedWorkspace
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
-
-SignInPage = Callable[[Scope], "Response | None"]
-"""Returns the answer to a browser that opens a page without a session; None if it has no such answer."""
 
 
 class TeamIdentity:
@@ -34,7 +32,7 @@ class TeamIdentity:
         accounts: the tokens and sessions.
         reachable: the names of the server.
         cookies: the cookie of sessions.
-        sign_in_page: makes the page for a browser without a session.
+        sign_in: starts the sessions of browsers.
         delays: counts failures.
         is_personal: whether connections of other users of this computer are refused.
     """
@@ -44,13 +42,13 @@ class TeamIdentity:
         accounts: Accounts,
         reachable: Reachable,
         cookies: Cookies,
-        sign_in_page: SignInPage = lambda scope: None,
-        delays: Delays | None = None,
+        sign_in: SignIn,
+        delays: Delays,
         is_personal: bool = False,
     ) -> None:
         self.is_personal = is_personal
         self._accounts, self._reachable, self._cookies = accounts, reachable, cookies
-        self._sign_in_page, self._delays = sign_in_page, delays or Delays()
+        self._sign_in, self._delays = sign_in, delays
 
     def check_request(self, scope: Scope) -> Response | None:
         """Return the answer to a request that no route may see, or None.
@@ -82,12 +80,17 @@ class TeamIdentity:
         if user is not None:
             assert self._reachable.proxy is not None
             return self._checked(scope, route, Caller(self._reachable.proxy.user_role, user, has_cookie=True))
-        secrets = self._cookies.find(scope, is_secure(scope))
+        secrets = self._cookies.find(scope)
         of_session = next((found for secret in secrets if (found := self._accounts.of_session(secret))), None)
+        is_page = route.is_page and scope["method"] == "GET"
+        exchanged = self._sign_in.exchange(scope, of_session is not None) if is_page else None
+        if exchanged is not None:
+            return exchanged
         if of_session is not None:
             return self._checked(scope, route, _caller(of_session, workspace, True))
-        page = self._sign_in_page(scope) if route.is_page and scope["method"] == "GET" else None
-        return page or (await self._failed(scope, "") if secrets else unauthenticated(scope))
+        if is_page:
+            return self._sign_in.page(scope)
+        return await self._failed(scope, "") if secrets else unauthenticated(scope)
 
     def is_still_allowed(self, caller: Caller, workspace: ServedWorkspace | None) -> bool:
         """Return whether the token of a sender is still valid, and still gives the role."""
@@ -96,6 +99,11 @@ class TeamIdentity:
         record = self._accounts.of_id(caller.token_id)
         now = None if record is None else _caller(record, workspace, caller.has_cookie)
         return now is not None and RANKS[now.role] >= RANKS[caller.role]
+
+    def readable(self, caller: Caller, names: Sequence[str]) -> list[str]:
+        """Return the names of the workspaces that a sender may read."""
+        record = None if caller.token_id is None else self._accounts.of_id(caller.token_id)
+        return [name for name in names if caller.token_id is None or (record and record.grant_in(name))]
 
     def _checked(self, scope: Scope, route: Route, caller: Caller | None) -> Caller | Response:
         """Return the sender, or the answer that refuses a request that no page of this server has sent."""
@@ -118,11 +126,6 @@ class TeamIdentity:
         keys = [f"address {scope['state']['client']}", *([f"token {parsed.token_id}"] if parsed else [])]
         await asyncio.sleep(self._delays.after_failure(*keys))
         return unauthenticated(scope)
-
-
-def is_secure(scope: Scope) -> bool:
-    """Return whether the browser sends the request over TLS."""
-    return bool(scope["state"]["origin"].startswith(b"https://"))
 
 
 def unauthenticated(scope: Scope) -> Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from starlette.types import ASGIApp
 
+from bridge.errors import NotAllowed
+from bridge.server.dispatch import error_response
 from bridge.server.portal.routes import TABLE, Entry
 from bridge.server.portal.serve import endpoint
 from bridge.server.routes import Call, Endpoint, Route
@@ -27,6 +29,8 @@ def portal_routes() -> list[Route]:
 
 def _endpoint(entry: Entry) -> Endpoint:
     async def answer(call: Call) -> ASGIApp:
+        if call.caller.has_cookie and entry.method != "GET" and call.headers.getlist("x-runbridge") != ["1"]:
+            return error_response(NotAllowed("change", "this workspace", "the request has no header X-Runbridge: 1"))
         call.scope["path_params"] = dict(call.parameters)
         return await endpoint(entry, call.workspace.served)(call)
 
