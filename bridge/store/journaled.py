@@ -129,18 +129,18 @@ class JournaledStore(WrappedBackend):
     def _be_tended(self) -> None:
         background.add(self)
 
-    def _deactivate(self, run_id: str) -> None:
-        """Make the next log call of a run ask the inner backend again whether the run is active."""
-        self._active.discard(run_id)
-        self._writer.recheck_run(run_id)
+    def deactivate(self, run_ids: Iterable[str] | None = None) -> None:
+        """Make the next log call of each run, or of all runs, ask the inner backend again whether it is active."""
+        for run_id in list(self._active) if run_ids is None else run_ids:
+            self._active.discard(run_id)
+            self._writer.recheck_run(run_id)
 
     def tend(self) -> None:
         """Check which runs are active, renew leases, and fold if no other process folds. Called once a second."""
         self._check_place()
         self._owned.renew()
         active = [run_id for run_id in list(self._active) if run_id not in self._orphans]
-        for run_id in set(active) - self.inner.get_active_runs(active):
-            self._deactivate(run_id)
+        self.deactivate(set(active) - self.inner.get_active_runs(active))
         self._writer.retry()
         store_warnings(self.inner, self._writer)
         self._folding.tend()
@@ -302,8 +302,7 @@ class JournaledStore(WrappedBackend):
 
     def delete_experiment(self, experiment_id: str, time: int) -> None:
         self.inner.delete_experiment(experiment_id, time)
-        for run_id in list(self._active):
-            self._deactivate(run_id)
+        self.deactivate()
 
     def purge_experiment(self, experiment_id: str) -> None:
         self._folding.fold()  # without a fold, a later run with the same id would get the points in journals
@@ -351,8 +350,7 @@ class JournaledStore(WrappedBackend):
 
     def delete_runs(self, run_ids: Sequence[str], time: int) -> None:
         self.inner.delete_runs(run_ids, time)
-        for run_id in run_ids:
-            self._deactivate(run_id)
+        self.deactivate(run_ids)
 
     def purge_runs(self, run_ids: Sequence[str]) -> None:
         self._folding.fold()  # without a fold, a later run with the same id would get the points in journals
@@ -361,8 +359,7 @@ class JournaledStore(WrappedBackend):
 
     def _forget_purged(self) -> None:
         """Drop the leases of runs that no longer exist, and ask again for each run whether it is active."""
-        for run_id in list(self._active):
-            self._deactivate(run_id)
+        self.deactivate()
         held = list(self._owned)
         for run_id in set(held) - self.inner.get_runs(held, latest=False).keys():
             with self._start_lock:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
+from bridge.server.files.rules import FileRules
 from bridge.server.serve import RunningServer
 from bridge.server.settings import Settings
 from bridge.server.workspaces import ServedWorkspace, Workspaces
@@ -21,9 +22,9 @@ class GrowingWorkspaces(Workspaces):
         super().__init__([])
         self._numbers = count()
 
-    def add(self, stores: WorkspaceStores) -> ServedWorkspace:
+    def add(self, stores: WorkspaceStores, rules: FileRules | None = None) -> ServedWorkspace:
         """Serve a workspace under a new name."""
-        served = ServedWorkspace(f"w{next(self._numbers)}", stores)
+        served = ServedWorkspace(f"w{next(self._numbers)}", stores, rules)
         self._by_name[served.name] = served
         return served
 
@@ -58,7 +59,7 @@ class TestServer:
     @contextmanager
     def workspace(self, folder: Path) -> Iterator[str]:
         """Create a workspace in a folder, serve it, and return its address."""
-        served = self.workspaces.add(create_store(folder, folder.name))
+        served = self.workspaces.add(create_store(folder, folder.name), FileRules(allowed=("s3://bucket/",)))
         try:
             yield f"{self.address}/w/{served.name}"
         finally:

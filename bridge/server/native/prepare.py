@@ -1,0 +1,109 @@
+"""Checks the arguments of calls, and sets those that a client must not choose: users, deliveries and clocks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from bridge.errors import InvalidValue
+from bridge.records.search import ExperimentQuery, RunQuery
+from bridge.server.files.locations import check_location
+from bridge.server.native.received import check_slice
+from bridge.server.roles import Caller
+from bridge.server.workspaces import ServedWorkspace
+from bridge.store.http.methods import RemoteMethod
+from bridge.store.leases import delivered_leases, delivered_slices
+from bridge.store.sql.senders import Sender, check_journals, claim_journals
+
+CLAUSES, LISTED, ORDERS = 64, 1_000, 8
+"""The greatest numbers of clauses in a filter, of values in all its lists, and of keys of an order."""
+
+Arguments = dict[str, Any]
+
+
+def prepared(
+    method: RemoteMethod, workspace: ServedWorkspace, caller: Caller, arguments: Mapping[str, Any]
+) -> Arguments:
+    """Return the arguments of a call as the store gets them.
+
+    Raises:
+        InvalidValue: an argument is not accepted from a client.
+        NotAllowed: a journal belongs to another client.
+    """
+    found = dict(arguments)
+    if "query" in found:
+        _check_query(found["query"])
+    prepare = PREPARE.get(method.name)
+    if prepare is not None:
+        prepare(workspace, caller, found)
+    return found
+
+
+def _create_experiment(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    location = arguments.get("artifact_location")
+    arguments["artifact_location"] = check_location(location, workspace.stores.address, workspace.file_rules.allowed)
+
+
+def _create_runs(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    if caller.user is not None and not caller.may("admin"):  # an administrator may copy the runs of others
+        arguments["records"] = tuple(replace(record, user=caller.user) for record in arguments["records"])
+    leases = arguments.get("leases", ())
+    _claim(workspace, caller, (lease.journal_id for lease in leases))
+    arguments["leases"] = delivered_leases(leases, _now())
+
+
+def _claim_run(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    lease = arguments["lease"]
+    _claim(workspace, caller, [lease.journal_id])
+    arguments["lease"] = lease._replace(delivered=_now())
+
+
+def _append(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    for piece in arguments["slices"]:
+        check_slice(piece)
+    _claim(workspace, caller, (piece.journal_id for piece in arguments["slices"]))
+    arguments["slices"] = delivered_slices(arguments["slices"], _now())
+
+
+def _end_unclaimed(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    arguments["now"] = min(arguments["now"], _now())
+
+
+def _end_leases(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    if not caller.may("admin"):
+        journal_ids = [*arguments["gone"], *arguments.get("silent", ())]
+        check_journals(workspace.stores.open_store.backend.database, journal_ids, _sender(caller))
+
+
+PREPARE: Mapping[str, Callable[[ServedWorkspace, Caller, Arguments], None]] = {
+    "create_experiment": _create_experiment,
+    "create_runs": _create_runs,
+    "claim_run": _claim_run,
+    "append": _append,
+    "end_unclaimed": _end_unclaimed,
+    "end_leases": _end_leases,
+}
+"""For some methods, a function that checks and changes the arguments."""
+
+
+def _claim(workspace: ServedWorkspace, caller: Caller, journal_ids: Iterable[str]) -> None:
+    database = workspace.stores.open_store.backend.database
+    claim_journals(database, list(dict.fromkeys(journal_ids)), _sender(caller), caller.may("admin"))
+
+
+def _sender(caller: Caller) -> Sender:
+    return Sender(caller.token_id or "", caller.user or "")
+
+
+def _now() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def _check_query(query: RunQuery | ExperimentQuery) -> None:
+    listed = sum(len(clause.operand) for clause in query.filter if isinstance(clause.operand, tuple))
+    counts = (len(query.filter), CLAUSES, "clauses"), (listed, LISTED, "values"), (len(query.order), ORDERS, "orders")
+    for count, most, what in counts:
+        if count > most:
+            raise InvalidValue("query", count, f"must have at most {most} {what}")

@@ -1,0 +1,102 @@
+"""The rights of a caller whose role holds only for one experiment.
+
+The attribute `scope` of a method names the rule. With `arguments`, this module finds the experiments and runs in the
+arguments, and all of them must belong to the experiment. Runs that do not exist are ignored, as the stores do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from bridge.errors import NotAllowed
+from bridge.records.run import RunRecord
+from bridge.records.search import RunQuery
+from bridge.store.backend import Backend
+from bridge.store.http.methods import RemoteMethod
+
+
+@dataclass
+class Named:
+    """The experiments and runs that the arguments of a call name. `is_open` is True if the call is about all of them."""
+
+    experiments: set[str] = field(default_factory=set)
+    runs: set[str] = field(default_factory=set)
+    is_open: bool = False
+
+
+def _query(named: Named, query: RunQuery) -> None:
+    named.experiments |= set(query.experiment_ids)
+    named.is_open |= not query.experiment_ids
+
+
+def _records(named: Named, records: Iterable[Any]) -> None:
+    named.experiments |= {record.experiment_id for record in records if isinstance(record, RunRecord)}
+
+
+def _slices(named: Named, slices: Iterable[Any]) -> None:
+    for piece in slices:
+        named.runs |= {definition.run_id for definition in piece.definitions.values()}
+        named.runs |= {run_id for run_id, _ in piece.warnings} | {lease.run_id for lease in piece.leases}
+
+
+def _root(named: Named, root: str) -> None:
+    named.experiments.add(root.partition("/")[0])
+
+
+FINDERS: Mapping[str, Callable[[Named, Any], None]] = {
+    "experiment_id": lambda named, value: named.experiments.add(value),
+    "experiment_ids": lambda named, value: named.experiments.update(value),
+    "run_id": lambda named, value: named.runs.add(value),
+    "run_ids": lambda named, value: named.runs.update(value),
+    "series": lambda named, value: named.runs.update(run_id for run_id, _ in value),
+    "query": _query,
+    "records": _records,
+    "slices": _slices,
+    "root": _root,
+}
+"""For each argument that names experiments or runs, the function that finds them."""
+
+
+def named_in(arguments: Mapping[str, Any]) -> Named:
+    """Return the experiments and runs that the arguments of a call name."""
+    named = Named()
+    for name, value in arguments.items():
+        if name in FINDERS:
+            FINDERS[name](named, value)
+    return named
+
+
+def check_scope(method: RemoteMethod, arguments: Mapping[str, Any], experiment_id: str, store: Backend) -> None:
+    """Check that a caller whose role holds for one experiment may call a method.
+
+    Raises:
+        NotAllowed: the call is about something else.
+    """
+    if method.scope == "arguments":
+        named = named_in(arguments)
+        found = store.get_runs(sorted(named.runs), latest=False).values() if named.runs else ()
+        experiments = named.experiments | {record.experiment_id for record in found}
+        is_about_nothing = not named.experiments and not named.runs
+        if named.is_open or experiments - {experiment_id} or (is_about_nothing and method.name == "get_changes"):
+            raise _refused(method, experiment_id)
+    elif method.scope == "none":
+        raise _refused(method, experiment_id)
+
+
+def _refused(method: RemoteMethod, experiment_id: str) -> NotAllowed:
+    return NotAllowed("call", method.name, f"your token is only for experiment {experiment_id}")
+
+
+def narrowed(method: RemoteMethod, result: Any, experiment_id: str, store: Backend) -> Any:
+    """Return the part of a result that is in the experiment, if the method has the scope `result`."""
+    if method.scope != "result":
+        return result
+    if method.name == "find_experiment":
+        return result if result is not None and result.id == experiment_id else None
+    if method.name == "search_experiments":
+        return replace(result, items=tuple(record for record in result.items if record.id == experiment_id))
+    runs = store.get_runs([lease.run_id for lease in result], latest=False)
+    inside = {record.id for record in runs.values() if record.experiment_id == experiment_id}
+    return [lease for lease in result if lease.run_id in inside]
