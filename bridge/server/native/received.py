@@ -1,4 +1,4 @@
-"""Checks the slices of journals that clients send. A client may be an older version, or a program of somebody else.
+"""Checks the slices of journals that clients send. A client may be an older version, or a program of its user.
 
 A journal of the server's own process has passed the checks of log calls, but a received slice has not.
 """
@@ -42,9 +42,7 @@ def check_slice(piece: Slice) -> None:
     if not 0 < len(piece.journal_id) <= JOURNAL_ID_LENGTH:
         raise InvalidValue("journal id", piece.journal_id, f"must have 1 to {JOURNAL_ID_LENGTH} characters")
     if not 0 <= piece.start <= piece.end <= INT64_MAX:
-        raise InvalidValue(
-            "slice", (piece.start, piece.end), "must not end before it starts, and must fit into 64 bits"
-        )
+        raise InvalidValue("slice", (piece.start, piece.end), "must start before it ends, within 64 bits")
     lengths = {len(getattr(piece, name)) for name in TYPES}
     wrong = [name for name, kind in TYPES.items() if getattr(piece, name).dtype != kind]
     if wrong or len(lengths) > 1:

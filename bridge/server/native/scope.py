@@ -19,7 +19,7 @@ from bridge.store.http.methods import RemoteMethod
 
 @dataclass
 class Named:
-    """The experiments and runs that the arguments of a call name. `is_open` is True if the call is about all of them."""
+    """The experiments and runs that the arguments of a call name. `is_open` is True if they name all experiments."""
 
     experiments: set[str] = field(default_factory=set)
     runs: set[str] = field(default_factory=set)

@@ -146,9 +146,9 @@ METHODS: dict[str, RemoteMethod] = {
 """The methods by name.
 
 Reads of runs ask the journaled store, because they must see the points in its journals. Purges do so too.
-Other changes with a key ask the backend: a change and its answer are stored in one transaction. Points of `append` are in a
-journal of the client already. Leases belong to journals of clients too, and the journaled store would look for them in
-its own folder.
+Other changes with a key ask the backend: a change and its answer are stored in one transaction. Points of `append` are
+in a journal of the client already. Leases belong to journals of clients too, and the journaled store would look for
+them in its own folder.
 `log_points` with a key asks the backend too. Without a key, the points go into the journal of the server. This is
 faster, but a request that is repeated stores the points twice.
 """
