@@ -138,7 +138,8 @@ class Cutter:
             cuts.append(cut)
             # Later points of this journal are not older than the last point of the stretch. But they may be older than
             # points of other journals that were logged after this last point, so no slice goes beyond its time.
-            if cut.stretch.end < size and len(cut.stretch.rows):
+            # A journal with a closing record has no later points. Its process wrote this record after its last point.
+            if cut.stretch.end < size and len(cut.stretch.rows) and not cut.stretch.closed:
                 last = int(cut.stretch.rows["time"][-1]) + cut.clock
                 horizon = last if horizon is None else min(horizon, last)
         return cuts, horizon
