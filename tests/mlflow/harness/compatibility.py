@@ -19,6 +19,7 @@ TITLES = {
     "order_runs": "Orders of runs",
     "scope_and_pages": "Pages",
     "searches": "Filters and orders",
+    "http": "The server `runbridge server`",
 }
 
 HEAD = """\
