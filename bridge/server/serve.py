@@ -158,7 +158,9 @@ def serve(
         InvalidValue: two workspaces have the same name, or the port is in use.
     """
     return_large_blocks()
-    server = RunningServer(Workspaces([ServedWorkspace(name, one) for name, one in stores]), settings)
+    server = RunningServer(
+        Workspaces([ServedWorkspace(name, one, settings.file_rules) for name, one in stores]), settings
+    )
     with suppress(KeyboardInterrupt):  # the server handles Ctrl-C only once it runs
         announce(server)
         server.run()
@@ -178,7 +180,9 @@ def serve_background(
         settings: other settings. The port and the absence of tokens are those of this function.
     """
     settings = replace(settings or Settings(mlflow="off"), port=port, no_token=True)
-    return RunningServer(Workspaces([ServedWorkspace(address_name(one.name), one) for one in stores]), settings)
+    return RunningServer(
+        Workspaces([ServedWorkspace(address_name(one.name), one, settings.file_rules) for one in stores]), settings
+    )
 
 
 def address_name(name: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bridge.address import home_folder
 from bridge.errors import InvalidValue, NotAllowed
+from bridge.server.files.rules import FileRules
 from bridge.server.hosts import LOOPBACK
 from bridge.server.plugin_routes import MlflowMode, PluginOptions
 from bridge.server.roles import Role
@@ -41,6 +42,8 @@ class Settings:
         allow_mlflow: the groups of MLflow's routes that are closed by default and that this server opens.
         host_names: names besides those of the loopback addresses under which clients reach the server.
         allow_artifacts: prefixes below which an experiment may store its artifacts, such as `s3://team/`.
+        upload_bytes: the greatest size of one file that a client stores; None for no limit.
+        workspace_bytes: the greatest size of all files of a workspace together; None for no limit.
         no_token: everyone on this computer is an admin. It is possible only on a loopback address.
         access_log: the file to which a line is written for each request; `-` is the standard output, "" writes none.
         trust_proxy: the addresses of reverse proxies, whose headers about the client are believed.
@@ -65,6 +68,8 @@ class Settings:
     allow_mlflow: tuple[str, ...] = ()
     host_names: tuple[str, ...] = ()
     allow_artifacts: tuple[str, ...] = ()
+    upload_bytes: int | None = None
+    workspace_bytes: int | None = None
     no_token: bool = False
     access_log: str = ""
     trust_proxy: tuple[str, ...] = ()
@@ -80,6 +85,7 @@ class Settings:
         path = self.base_path
         if path and (not path.startswith("/") or path.endswith("/") or "//" in path or not path.isascii()):
             raise InvalidValue("base path", path, "must begin with / and must not end with it, such as /runs")
+        _ = self.file_rules  # checks the prefixes
         if self.no_token and not is_loopback(self.host):
             reason = "other computers could reach it: use a loopback address, or tokens"
             raise NotAllowed("serve without tokens on", self.host, reason)
@@ -89,6 +95,11 @@ class Settings:
         """The names of the server's host that a request may have."""
         own = () if self.host in ("0.0.0.0", "::", *LOOPBACK) else (_as_host(self.host),)
         return (*LOOPBACK, *own, *self.host_names)
+
+    @property
+    def file_rules(self) -> FileRules:
+        """The rules for the files of each workspace."""
+        return FileRules(self.upload_bytes, self.workspace_bytes, self.allow_artifacts)
 
     @property
     def plugin_options(self) -> PluginOptions:

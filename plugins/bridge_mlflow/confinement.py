@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,18 @@ Source: MLflow 3.17.2, `mlflow.server.constants`.
 """
 LOCATION_TAGS = frozenset({"mlflow.artifactLocation", "mlflow.trace.archiveLocation"})
 """Tags of a trace that MLflow's server uses as locations. Source: MLflow 3.17.2, `mlflow.tracing.utils`."""
+SPANS_LOCATION, STORE_OF_SPANS, REPOSITORY_OF_SPANS = "mlflow.trace.spansLocation", "TRACKING_STORE", "ARTIFACT_REPO"
+"""The tag of a trace that tells MLflow's server where the spans are, and the two values that a client may set.
+
+Source: MLflow 3.17.2, `mlflow.tracing.constant.SpansLocation`.
+"""
+SOURCE = "model version source"
+SOURCES_OF_PROMPTS = frozenset({"dummy-source", "prompt-template"})
+"""The sources that MLflow's client gives to the versions of a prompt.
+
+Source: MLflow 3.17.2, `mlflow.prompt.constants`.
+"""
+SOURCE_MODEL = re.compile(r"models:/[^/%?#\\:\s]+(/\d+)?")
 TAG_OF_SPAN = "mlflow.traceTag."
 """Prefix of span attributes that become tags of the trace. Source: MLflow 3.17.2, `mlflow.tracing.constant`."""
 
@@ -53,6 +67,10 @@ def check_location(uri: str, what: str) -> None:
     Raises:
         MlflowException: INVALID_PARAMETER_VALUE. The message does not reveal whether the workspace exists.
     """
+    workspace = _workspace_of_request()
+    if workspace is not None:
+        _check_on_our_server(workspace, uri, what)
+        return
     if not is_server():
         return
     scheme = urlsplit(uri).scheme.lower()
@@ -63,6 +81,28 @@ def check_location(uri: str, what: str) -> None:
         raise invalid(f"Invalid {what}: '{uri}'. On a server, a path must not be in the folder of a workspace.")
 
 
+def _workspace_of_request() -> Any:
+    """Return the workspace of the request that our own server is answering; None in other processes and threads."""
+    module = sys.modules.get("bridge.server.workspaces")  # clients do not need it
+    return module.current.get(None) if module is not None else None
+
+
+def _check_on_our_server(workspace: Any, uri: str, what: str) -> None:
+    """Refuse a location that is neither in the workspace of the request nor below a prefix that the operator allowed.
+
+    The source of a version of a registered model can also be a model of the workspace, or the text that MLflow's client
+    sends for a prompt.
+    """
+    from bridge.server.files.locations import check_location as check
+
+    if what == SOURCE and (uri in SOURCES_OF_PROMPTS or SOURCE_MODEL.fullmatch(uri)):
+        return
+    try:
+        check(uri, workspace.stores.address, workspace.file_rules.allowed, what)
+    except InvalidValue as error:
+        raise invalid(f"Invalid {what}: {error.sentence}") from error
+
+
 def check_trace_tags(tags: Mapping[str, Any]) -> None:
     """Refuse tags of a trace that would make MLflow's server read from another workspace.
 
@@ -71,6 +111,8 @@ def check_trace_tags(tags: Mapping[str, Any]) -> None:
     """
     for key in LOCATION_TAGS & tags.keys():
         check_location(str(tags[key]), f"value of the trace tag {key}")
+    if tags.get(SPANS_LOCATION, STORE_OF_SPANS) not in (STORE_OF_SPANS, REPOSITORY_OF_SPANS):
+        raise invalid(f"Invalid value of the trace tag {SPANS_LOCATION}: a client cannot move spans to an archive.")
 
 
 def check_forwarded(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
@@ -81,7 +123,7 @@ def check_forwarded(name: str, args: Sequence[Any], kwargs: Mapping[str, Any]) -
     Raises:
         MlflowException: as for `check_location`.
     """
-    if not is_server():
+    if not is_server() and _workspace_of_request() is None:
         return
     if name == "set_trace_tag":
         named = {**dict(zip(("trace_id", "key", "value"), args, strict=False)), **kwargs}

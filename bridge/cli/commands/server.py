@@ -39,6 +39,10 @@ from bridge.cli.subcommands import subcommand
     metavar="PREFIX",
     help="A prefix below which an experiment may store its artifacts, such as s3://team/.",
 )
+@click.option("--upload-bytes", type=click.IntRange(0), metavar="BYTES", help="The greatest size of one stored file.")
+@click.option(
+    "--workspace-bytes", type=click.IntRange(0), metavar="BYTES", help="The greatest size of all files of a workspace."
+)
 @click.option("--no-token", is_flag=True, help="Everyone on this computer is an admin. Only with a loopback address.")
 @click.option(
     "--access-log", default="", metavar="FILE", help="Write a line of JSON for each request; - is the standard output."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bridge.errors import NotAllowed, NotFound
 from bridge.records.artifact import check_artifact_root
 from bridge.records.run import RunRecord
+from bridge.server.files.locations import path_inside
 from bridge.server.roles import Caller
 from bridge.server.workspaces import ServedWorkspace
 
@@ -37,7 +38,9 @@ def check_root(workspace: ServedWorkspace, caller: Caller, root: str, action: st
         record = run_of(workspace, parts[1])
         if record.artifact_root != root:
             raise NotFound("run", parts[1], f"it is not in experiment {parts[0]}")
-    check_experiment(workspace, caller, parts[0], action)
+    folder = experiment_folder(workspace, caller, parts[0], action)
+    if folder != parts[0]:
+        raise NotAllowed(action, f"files of experiment {parts[0]}", f"they are below {folder}, for MLflow's clients")
     return root
 
 
@@ -53,8 +56,8 @@ def run_of(workspace: ServedWorkspace, run_id: str) -> RunRecord:
     return record
 
 
-def check_experiment(workspace: ServedWorkspace, caller: Caller, experiment_id: str, action: str) -> None:
-    """Check that the caller may use the files of an experiment.
+def experiment_folder(workspace: ServedWorkspace, caller: Caller, experiment_id: str, action: str) -> str:
+    """Return the folder of the files of an experiment, below the artifacts folder, if the caller may use these files.
 
     `experiment_id` may also be the first part of a root that belongs to no experiment.
 
@@ -65,8 +68,12 @@ def check_experiment(workspace: ServedWorkspace, caller: Caller, experiment_id: 
         reason = f"your token is only for experiment {caller.experiment_id}"
         raise NotAllowed(action, f"files of {experiment_id}", reason)
     if not experiment_id.isdecimal():
-        return
+        return experiment_id
     location = workspace.stores.tracking.inner.get_experiment(experiment_id).artifact_location
-    if location is not None:
+    if location is None:
+        return experiment_id
+    folder = path_inside(location, workspace.stores.address)
+    if folder is None:
         reason = f"they are at {location}, which the server does not open; use MLflow's client with rights of its own"
         raise NotAllowed(action, f"files of experiment {experiment_id}", reason)
+    return folder

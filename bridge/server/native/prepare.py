@@ -9,7 +9,7 @@ from typing import Any
 
 from bridge.errors import InvalidValue
 from bridge.records.search import ExperimentQuery, RunQuery
-from bridge.server.files.locations import check_location
+from bridge.server.files.locations import check_experiment_location
 from bridge.server.native.received import check_slice
 from bridge.server.roles import Caller
 from bridge.server.workspaces import ServedWorkspace
@@ -43,7 +43,8 @@ def prepared(
 
 def _create_experiment(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
     location = arguments.get("artifact_location")
-    arguments["artifact_location"] = check_location(location, workspace.stores.address, workspace.file_rules.allowed)
+    address, allowed = workspace.stores.address, workspace.file_rules.allowed
+    arguments["artifact_location"] = check_experiment_location(location, address, allowed)
 
 
 def _create_runs(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:

@@ -15,12 +15,11 @@ from urllib.parse import quote
 
 from bridge.errors import NotAllowed, NotFound
 from bridge.records.artifact import check_artifact_path
-from bridge.records.run import RunRecord
 from bridge.server.files.locations import path_inside
-from bridge.server.files.roots import check_experiment, run_of
+from bridge.server.files.roots import experiment_folder, run_of
 from bridge.server.roles import Caller
 from bridge.server.workspaces import ServedWorkspace
-from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, split_root
+from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, split_root
 
 OWNERS = {
     "models": ("logged model", "SELECT experiment_id FROM logged_models WHERE model_id = ?"),
@@ -46,26 +45,6 @@ class Located(NamedTuple):
         return Located(self.root, posixpath.join(self.path, path) if path else self.path)
 
 
-def artifact_uri(record: RunRecord, location: str | None = None) -> str:
-    """Return the URI of a run's artifacts for clients of this server. It is the same for all workspaces.
-
-    Args:
-        record: the run.
-        location: the artifact location of its experiment, or None.
-    """
-    return f"{artifact_location(record.experiment_id, location)}/{record.id}/{FOLDER_OF_ARTIFACTS}"
-
-
-def artifact_location(experiment_id: str, location: str | None = None) -> str:
-    """Return the URI below which clients of this server find the artifacts of an experiment.
-
-    Args:
-        experiment_id: the id of the experiment.
-        location: the location with which the experiment was created, or None.
-    """
-    return location.rstrip("/") if location else f"{PROXY_ROOT}{experiment_id}"
-
-
 def checked_folder(workspace: ServedWorkspace, caller: Caller, path: str, action: str) -> Located:
     """Split a path below the artifacts folder, which must belong to a run, logged model or trace.
 
@@ -85,8 +64,8 @@ def checked_folder(workspace: ServedWorkspace, caller: Caller, path: str, action
     parts = root.split("/")
     if not root:
         raise NotFound("run, logged model or trace", path, "the path must be below its artifacts")
-    if len(parts) == 4 and parts[1] in OWNERS:
-        folder = owned_folder(workspace, caller, parts[1], parts[2], action)
+    if len(parts) > 3 and parts[-3] in OWNERS:
+        folder = owned_folder(workspace, caller, parts[-3], parts[-2], action)
     else:
         folder = run_folder(workspace, caller, parts[-2], action)
     if folder.root != root:
@@ -102,8 +81,8 @@ def run_folder(workspace: ServedWorkspace, caller: Caller, run_id: str, action: 
         NotAllowed: the caller may not use the files, or they are outside the workspace.
     """
     record = run_of(workspace, run_id)
-    check_experiment(workspace, caller, record.experiment_id, action)
-    return Located(record.artifact_root, "")
+    above = experiment_folder(workspace, caller, record.experiment_id, action)
+    return Located(f"{above}/{record.id}/{FOLDER_OF_ARTIFACTS}", "")
 
 
 def owned_folder(workspace: ServedWorkspace, caller: Caller, kind: str, id: str, action: str) -> Located:
@@ -124,8 +103,8 @@ def owned_folder(workspace: ServedWorkspace, caller: Caller, kind: str, id: str,
     row = _row(workspace, statement, id)
     if row is None:
         raise NotFound(name, id)
-    check_experiment(workspace, caller, str(row[0]), action)
-    return Located(f"{row[0]}/{kind}/{id}/{FOLDER_OF_ARTIFACTS}", "")
+    above = experiment_folder(workspace, caller, str(row[0]), action)
+    return Located(f"{above}/{kind}/{id}/{FOLDER_OF_ARTIFACTS}", "")
 
 
 def version_folder(workspace: ServedWorkspace, caller: Caller, name: str, version: str, action: str) -> Located:

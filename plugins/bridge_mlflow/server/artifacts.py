@@ -217,7 +217,7 @@ async def _stored(call: Call, find: Find, path: str) -> None:
     await Uploads.of(call.workspace).receive(call, store)
     image = logged_image(folder.path)
     if image is not None and is_new:
-        _, run_id, *_ = folder.root.split("/")
+        run_id = folder.root.split("/")[-2]
         with suppress(NotFound, InvalidState):  # files can be stored for models too, and for deleted runs
             await _in_thread(call, lambda: call.workspace.stores.tracking.log_points(run_id, [image]))
 

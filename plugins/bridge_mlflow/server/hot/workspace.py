@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from bridge.errors import InvalidValue
+from bridge.server.files.locations import check_experiment_location
 from bridge.server.workspaces import ServedWorkspace
 from bridge.store.open import restore_default_experiment
 from bridge.store.workspace_stores import WorkspaceStores
@@ -17,10 +20,16 @@ WRITE_THREADS = 2
 
 
 class HotWorkspace(CalledWorkspace):
-    """A workspace of the server. Its artifacts are sent and received through the server."""
+    """A workspace of the server. Its artifacts are sent and received through the server.
 
-    def __init__(self, stores: WorkspaceStores) -> None:
+    Args:
+        stores: the stores.
+        allowed: the prefixes below which artifact locations may be.
+    """
+
+    def __init__(self, stores: WorkspaceStores, allowed: Sequence[str] = ()) -> None:
         super().__init__(stores)
+        self._allowed = allowed
         self.write_threads = ThreadPoolExecutor(WRITE_THREADS, "mlflow-writes")
         if os.access(stores.address, os.W_OK):
             restore_default_experiment(stores)
@@ -28,7 +37,9 @@ class HotWorkspace(CalledWorkspace):
     @classmethod
     def of(cls, workspace: ServedWorkspace) -> HotWorkspace:
         """Return the object for a workspace. The first call makes it."""
-        made: HotWorkspace = workspace.served.kept("mlflow", lambda: cls(workspace.stores))
+        made: HotWorkspace = workspace.served.kept(
+            "mlflow", lambda: cls(workspace.stores, workspace.file_rules.allowed)
+        )
         return made
 
     @property
@@ -37,12 +48,12 @@ class HotWorkspace(CalledWorkspace):
         return PROXY_ROOT.rstrip("/")
 
     def checked_location(self, location: str) -> str:
-        """Refuse every location, because the server would read and write there with its own rights.
+        """Return a location in the workspace, or below a prefix that the operator of the server has allowed.
 
         Raises:
-            Refusal: always.
+            Refusal: it is another location.
         """
-        raise Refusal(
-            f"Invalid artifact location: '{location}'. Through this server, artifacts are stored in the workspace: "
-            "omit the artifact location."
-        )
+        try:
+            return check_experiment_location(location, self.stores.address, self._allowed) or ""
+        except InvalidValue as error:
+            raise Refusal(f"Invalid artifact location: {error.sentence}") from error
