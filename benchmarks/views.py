@@ -63,7 +63,7 @@ def make(options: Options, run_ids: Sequence[str]) -> Workspace:
             tracking.log_points(run_id, [Point(key, draw.random(), 1, step) for step in (0, 1) for key in METRICS])
         fold(workspace)
         tracking.update_runs(some, RunChanges(status="Completed", end_time=1_700_000_100_000))
-    while index_some(workspace.stores.open_store.backend.database, now_ms()):
+    while index_some(workspace.stores.open_store.sql_database, now_ms()):
         continue  # the background thread would do the same, in pauses
     return workspace
 
@@ -84,7 +84,7 @@ def bare(workspace: Workspace, options: Options) -> Callable[[object], None]:
 
 def bare_keys(workspace: Workspace, options: Options) -> Callable[[object], object]:
     """Let all runs wait for the index of values, and return a function that reads each series with one statement."""
-    with workspace.stores.open_store.backend.database.write() as connection:
+    with workspace.stores.open_store.sql_database.write() as connection:
         connection.execute("INSERT OR IGNORE INTO waiting (run, since) SELECT key, ? FROM run", (now_ms(),))
     c = options.ending.enter_context(closing(sqlite3.connect(workspace.path / DATABASE)))
     return lambda _: c.execute(BARE_KEYS).fetchall()

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 from bridge.errors import InvalidValue
+from bridge.server_address import is_server_address, mlflow_uri_of, server_address
 
 SCHEME = "bridge"
 FILE_NAME_BYTES, PATH_BYTES = 255, 4_096
@@ -146,6 +147,22 @@ def uri_of_folder(folder: str) -> str:
     return f"{SCHEME}://{quote(os.fsencode(folder))}"
 
 
+def workspace_address(address: object) -> Path | str:
+    """Return where a workspace is: its folder, or its address on a server as a text.
+
+    Raises:
+        InvalidValue: the address is neither a path, nor a `bridge:` URI of a folder, nor the address of a server.
+    """
+    if isinstance(address, str) and is_server_address(address):
+        return server_address(address)
+    return folder_of_address(address)
+
+
+def uri_of_workspace(address: str) -> str:
+    """Return MLflow's URI of a workspace: `bridge:///abs/path`, or `bridge+http://…` for one on a server."""
+    return mlflow_uri_of(address) if is_server_address(address) else uri_of_folder(address)
+
+
 def folder_of_address(address: object) -> Path:
     """Return the folder of a workspace's address, which is a path or a `bridge:///…` URI.
 
@@ -156,7 +173,8 @@ def folder_of_address(address: object) -> Path:
     if is_workspace_uri(text):
         return expanded("workspace address", folder_of_uri(str(text)))
     if isinstance(text, str) and OTHER_ADDRESS.match(text):
-        raise InvalidValue("workspace address", text, "must be a folder: servers and databases are not supported yet")
+        rule = "must be a folder, or the address of a server, as in http://host:5000: databases are not supported yet"
+        raise InvalidValue("workspace address", text, rule)
     return expanded("workspace address", text)
 
 

@@ -131,8 +131,8 @@ class Capture:
         return self._place.stores.artifacts
 
     @property
-    def address(self) -> str:
-        return self._place.stores.address
+    def workspace_folder(self) -> Path | None:
+        return self._place.stores.folder
 
     def warn(self, *sentences: str) -> None:
         """Add warnings about files that could not be stored."""

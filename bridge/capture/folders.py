@@ -33,7 +33,7 @@ class Destination(Protocol):
         artifacts: the artifact store.
         root: the artifact root of the run. Reading this attribute raises NotAllowed if the artifacts of the run are
             stored outside of the workspace.
-        address: the workspace's folder, which is not captured.
+        workspace_folder: the workspace's folder, which is not captured; None for a workspace on a server.
         warn: is called with a sentence about each file that could not be stored.
     """
 
@@ -44,7 +44,7 @@ class Destination(Protocol):
     def root(self) -> str: ...
 
     @property
-    def address(self) -> str: ...
+    def workspace_folder(self) -> Path | None: ...
 
     def warn(self, *sentences: str) -> None: ...
 
@@ -92,7 +92,7 @@ class Folder(ABC):
         Args:
             hidden: include files and folders whose names start with a dot.
         """
-        workspace = os.path.realpath(self._run.address)
+        workspace = self._run.workspace_folder and os.path.realpath(self._run.workspace_folder)
 
         def is_shown(entry: Entry) -> bool:
             return hidden or not entry.name.startswith(".")

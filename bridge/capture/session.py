@@ -16,6 +16,7 @@ from bridge.errors import BridgeError, InvalidState, NotFound
 from bridge.records.failure import failure_json, is_success
 from bridge.records.run import OPEN_STATUSES, SCRIPT_RUN, TERMINAL_STATUSES, RunChanges, RunRecord, Status
 from bridge.records.times import now_ms
+from bridge.store.http.patience import begin_exit
 from bridge.store.run_place import RunPlace
 
 if TYPE_CHECKING:
@@ -235,6 +236,7 @@ def _register_exit() -> None:
 
 
 def _end_open_runs() -> None:
+    begin_exit()
     # If ending one run raises an error, `ExitStack` still ends the other runs, and raises the error afterwards.
     with ExitStack() as stack:
         for session in reversed(list(_open.values())):

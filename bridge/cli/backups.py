@@ -22,7 +22,9 @@ NAMED = 10
 def print_backup(stores: WorkspaceStores, folder: str, keep: int, links: bool, verify: bool, json: bool) -> None:
     """Make a backup, and print what it contains."""
     with growing_progress("Backup") as progress:
-        report = back_up(stores.address, folder, keep=keep, links=links, verify=verify, progress=progress)
+        report = back_up(
+            stores.local_folder("back up"), folder, keep=keep, links=links, verify=verify, progress=progress
+        )
     if json:
         print_json(
             {

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bridge.runs.server_records import make_records_folder, records_folder
+from bridge.store.server_records import make_records_folder, records_folder
 
 SNAPS = Path("/snap/bin")
 """The folder with the commands of installed snaps."""

@@ -27,7 +27,7 @@ STYLES = {"error": "bold red", "warning": "yellow", "note": "cyan", "repaired": 
 
 def doctor(workspace: str | None, repair: bool, quick: bool, json: bool) -> int:
     """Check a workspace, repair it if `repair` is set, and print the findings. Return the exit code."""
-    path = find_folder(workspace)
+    path = find_folder(workspace, "examine")
     with steps_progress() as show:
         result = _result(path, repair, quick, lambda check, *counts: show(f"Checking {check}", *counts))
     if json:

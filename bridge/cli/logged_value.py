@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.cli.names import find_run
@@ -37,7 +36,7 @@ def log_value(stores: WorkspaceStores, name: str, key: str, text: str, step: int
 
 def _fold_many(stores: WorkspaceStores, run_id: str) -> None:
     """Fold if many journals wait. Each command writes a journal, and a fold of many takes a time that grows faster."""
-    if len(os.listdir(Path(stores.address) / JOURNAL)) > MOST_JOURNALS:
+    if stores.folder is not None and len(os.listdir(stores.folder / JOURNAL)) > MOST_JOURNALS:
         stores.tracking.get_runs([run_id], latest=True)
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from bridge.cli.find_workspace import find_folder
-from bridge.runs.server_records import ServerRecord
 from bridge.server.serve import RunningServer, address_name, serve
 from bridge.server.settings import Settings, server_home
 from bridge.store.open import open_store
+from bridge.store.server_records import ServerRecord
 from bridge.store.workspace_stores import WorkspaceStores
 
 Named = Sequence[tuple[str, WorkspaceStores]]
@@ -50,7 +50,7 @@ def _open(given: str | None) -> tuple[str, WorkspaceStores]:
     name = ""
     if given is not None and "=" in given and not os.path.exists(given):
         name, _, given = given.partition("=")
-    stores = open_store(find_folder(given))
+    stores = open_store(find_folder(given, "serve"))
     return name or address_name(stores.name), stores
 
 

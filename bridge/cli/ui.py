@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 
 from bridge.cli.browser import open_browser, opener
 from bridge.cli.find_workspace import find_workspace
-from bridge.errors import InvalidValue, StoreUnavailable
-from bridge.runs.open_page import OpenPage, find_open_page
-from bridge.runs.server_records import ServerRecord, records_folder
+from bridge.errors import InvalidValue, NotAllowed, StoreUnavailable
+from bridge.runs.open_page import OpenPage, find_open_page, portal_url
 from bridge.server import vendor
 from bridge.server.memory import return_large_blocks
 from bridge.server.portal_server import PortalServer
+from bridge.store.server_records import ServerRecord, records_folder
 from bridge.store.workspace_stores import WorkspaceStores
 
 PLACE = re.compile(r"[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)*|")
@@ -34,6 +34,10 @@ def show(workspace: str | None, port: int | None, browser: bool, read_only: bool
     with ExitStack() as ended:
         stores = find_workspace(workspace)
         ended.callback(stores.close)
+        if stores.folder is None:
+            raise NotAllowed(
+                "serve", stores.address, f"it is on a server. Open {portal_url(stores, place)} in a browser"
+            )
         running = find_open_page(stores, read_only) if port is None else None
         code = _code_of(running) if running else None
         if running and code:

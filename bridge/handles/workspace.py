@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bridge.address import expanded, folder_of_address, named_folder, uri_of_folder
+from bridge.address import expanded, named_folder, uri_of_workspace, workspace_address
 from bridge.errors import NotAllowed, NotFound
 from bridge.handles import absent
 from bridge.handles.checks import check_workspace
@@ -127,16 +127,16 @@ class Workspace:
         """Open a workspace.
 
         Args:
-            address: its folder, or its `bridge:///…` URI.
+            address: its folder or URI, or its address on a server, `http://host:5000/w/demo`, with `RUNBRIDGE_TOKEN`.
             durability: as for `create`. If neither it nor `BRIDGE_DURABILITY` is set, that of the workspace is used.
 
         Raises:
-            NotFound: the workspace does not exist.
-            InvalidValue: the address is not that of a folder.
+            NotFound, InvalidValue: the workspace does not exist, or the address is not valid.
+            StoreUnavailable, NotAuthenticated, NotAllowed: the server does not answer, or wants another token.
         """
         from bridge.store.open import open_store
 
-        return Workspace.wrap(open_store(folder_of_address(address), durability), durability)
+        return Workspace.wrap(open_store(workspace_address(address), durability), durability)
 
     @staticmethod
     def get(name: str, **azure: Any) -> Workspace:
@@ -233,8 +233,8 @@ class Workspace:
 
     @property
     def path(self) -> Path:
-        """The absolute path of the folder."""
-        return Path(self.stores.address)
+        """The absolute path of the folder. A workspace on a server has none, and raises NotAllowed."""
+        return self.stores.local_folder("use the folder of")
 
     def _azure_value(self, key: str) -> Any:
         return self._azure_values.get(key) or self.stores.azure_values.get(key)
@@ -350,7 +350,7 @@ class Workspace:
 
     def delete(self, delete_dependent_resources: bool = False, no_wait: bool = False) -> NoReturn:
         """Raise NotAllowed. A script cannot delete a workspace, but a user can remove its folder."""
-        raise NotAllowed("delete workspace", self.name, f"remove its folder {self.path} if you want to lose every run")
+        raise NotAllowed("delete workspace", self.name, "remove its folder if you want to lose every run")
 
     @staticmethod
     def setup() -> None:
@@ -387,14 +387,14 @@ class Workspace:
         return self.stores.tracking.unfolded_bytes
 
     def get_mlflow_tracking_uri(self, _with_auth: bool = False) -> str:
-        """Return the URI of this workspace for MLflow, `bridge:///abs/path`, percent-encoded."""
-        return uri_of_folder(self.stores.address)
+        """Return the URI of this workspace for MLflow: `bridge:///abs/path`, percent-encoded, or `bridge+http://…`."""
+        return uri_of_workspace(self.stores.address)
 
     def __dir__(self) -> Iterable[str]:
         return absent.without_absent_attributes("Workspace", super().__dir__())
 
     def __repr__(self) -> str:
-        return f"Workspace(name={self.name!r}, path={self.stores.address!r})"
+        return f"Workspace(name={self.name!r}, {self.stores.kind_of_address}={self.stores.address!r})"
 
     def _repr_html_(self) -> str:
         return html_table({"Workspace": self.name, "Folder": self.stores.address})

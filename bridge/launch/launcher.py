@@ -18,7 +18,6 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
 
 import bridge.launch.needed  # noqa: F401  # must be imported before a run is claimed
 from bridge.errors import BridgeError, InvalidState, NotFound, StoreUnavailable
@@ -94,6 +93,7 @@ class Launcher:
         except Exception as error:
             message = f"The launcher failed with {type(error).__name__}: {error}"
             ending = Ending("Failed", "LauncherFailed", message, trace=traceback.format_exc())
+        self._preparation.clean_up()
         try:
             return self._end(ending)
         except Exception as error:
@@ -327,7 +327,7 @@ def main(address: str, run_id: str, caller: int | None = None) -> int:
     """Run the script of a submitted run, and end the run. Do nothing if another launcher owns the run.
 
     Args:
-        address: the workspace's folder.
+        address: the workspace's folder, or its address on a server.
         run_id: the run.
         caller: the file descriptor of a socket to the submitting process. That process owns the run until it learns
             through the socket that this process has started. None if no process owns the run.
@@ -339,7 +339,7 @@ def main(address: str, run_id: str, caller: int | None = None) -> int:
     signals = Signals()
     signals.listen()
     try:
-        opened = open_store(Path(address))
+        opened = open_store(address)
         record = claim(opened, run_id) if caller is None else take_over(opened, run_id, caller)
     except BridgeError as error:
         report(f"The run {run_id!r} is not started: {error}")
@@ -359,7 +359,7 @@ def run_command() -> int:
     from argparse import ArgumentParser
 
     parser = ArgumentParser(prog="python -m bridge.launch.launcher", description="Run a submitted run to its end.")
-    parser.add_argument("address", help="the workspace's folder")
+    parser.add_argument("address", help="the workspace's folder or address")
     parser.add_argument("run_id", help="the run")
     given = parser.parse_args()
     return main(given.address, given.run_id)

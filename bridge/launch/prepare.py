@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from bridge.address import uri_of_folder
+from bridge.address import uri_of_workspace
 from bridge.capture.capture import LOGS, OUTPUTS, Capture
 from bridge.environments.build_failure import BUILD_LOG
 from bridge.environments.docker import container_command, container_interpreter, image_of
@@ -25,10 +25,12 @@ from bridge.environments.import_folder import import_folder, import_paths
 from bridge.environments.interpreter import interpreter_for
 from bridge.environments.packages import OLDEST
 from bridge.errors import BridgeError, SubmitFailed
+from bridge.launch.token_file import TokenFile
 from bridge.records.run import RunRecord
 from bridge.records.script import ScriptDefinition
 from bridge.source.empty import SNAPSHOT_PROPERTY
 from bridge.source.snapshot import restore_snapshot
+from bridge.store.journal_place import journal_folder
 from bridge.store.run_place import RunPlace
 from bridge.store.workspace_stores import WorkspaceStores
 
@@ -115,6 +117,7 @@ class Preparation:
 
     def __init__(self, opened: WorkspaceStores, record: RunRecord) -> None:
         self._opened, self._record = opened, record
+        self._token: TokenFile | None = None
         self.done: Prepared | None = None
         self.failure: tuple[str, str] | None = None
 
@@ -129,6 +132,11 @@ class Preparation:
             logger.error("The preparation failed.", exc_info=error)
         finally:
             finished()
+
+    def clean_up(self) -> None:
+        """Remove the file with the token of the script; idempotent."""
+        if self._token is not None:
+            self._token.remove()
 
     def _prepare(self) -> Prepared:
         definition = ScriptDefinition.from_text(self._record.definition)
@@ -185,12 +193,21 @@ class Preparation:
             name,
             image,
             folder,
-            [self._opened.address, str(imports), *links],
+            [*self._needed_files(variables), str(imports), *links],
             variables,
             arguments=[*environment.docker.arguments, *docker.arguments],
             shm_size=docker.shm_size or environment.docker.shm_size,
         )
         return Place(container_interpreter(environment.python), variables, before, ["docker", "kill", name])
+
+    def _needed_files(self, variables: dict[str, str]) -> list[str]:
+        """Return the files and folders with which a script in a container reaches the workspace."""
+        if self._opened.folder is not None:
+            return [str(self._opened.folder)]
+        journals = journal_folder(self._opened.id)
+        variables["BRIDGE_JOURNAL"] = str(journals.parent)
+        token = None if self._token is None else self._token.path
+        return [str(journals), *([str(token)] if token else [])]
 
     def _write(self, data: bytes) -> None:
         self._opened.artifacts.append(self._record.artifact_root, BUILD_LOG, data)
@@ -201,7 +218,11 @@ class Preparation:
         The order is: variables of this process, variables that identify the run, variables of the definition.
         """
         given = {**definition.environment.environment_variables, **definition.environment_variables}
-        variables = {**os.environ, **handed_over(self._opened, self._record), **given}
+        variables = {**os.environ, **handed_over(self._opened, self._record)}
+        if self._opened.folder is None:
+            self._token = TokenFile(self._opened.address, self._record.id)
+            self._token.replace_in(variables)
+        variables.update(given)
         variables["PYTHONPATH"] = os.pathsep.join(path for path in (*paths, variables.get("PYTHONPATH")) if path)
         return variables
 
@@ -221,7 +242,7 @@ def _make_folder(folder: Path) -> Path:
 def handed_over(opened: WorkspaceStores, record: RunRecord) -> dict[str, str]:
     """Return the environment variables that identify the run of a script."""
     experiment = opened.tracking.get_experiment(record.experiment_id)
-    uri = uri_of_folder(opened.address)
+    uri = uri_of_workspace(opened.address)
     return {
         "BRIDGE_WORKSPACE": opened.address,
         "BRIDGE_RUN_ID": record.id,

@@ -40,7 +40,7 @@ def start_launcher(address: str, run_id: str, hand_over: Callable[[], object]) -
     If this takes longer than 60 seconds, return earlier.
 
     Args:
-        address: the workspace's folder.
+        address: the workspace's folder, or its address on a server.
         run_id: the run.
         hand_over: releases the lease of the run, so that this process does not own the run any more. It is called
             when the launcher has started and waits for the run.

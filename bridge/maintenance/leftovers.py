@@ -30,7 +30,7 @@ def remove_leftovers(stores: WorkspaceStores) -> int:
     They are files of uploads and journals that were not finished, databases that were not finished, and the artifacts
     of runs that were deleted permanently.
     """
-    folder = Path(stores.address)
+    folder = stores.local_folder("remove leftovers of")
     files = Files(folder / ARTIFACTS, stores.shared)
     watched = [folder / ARTIFACTS / PENDING, folder / JOURNAL]
     before = sum(map(_unfinished_bytes, watched))

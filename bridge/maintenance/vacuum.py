@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
 from bridge.errors import NotAllowed
 from bridge.maintenance.backup import COMPANION
@@ -74,8 +73,8 @@ def vacuum(stores: WorkspaceStores, *, full: bool = False, progress: Progress | 
         NotAllowed: this process may not write to the workspace.
         StoreUnavailable: another process writes for too long, or the disk is full.
     """
-    folder = Path(stores.address)
-    if stores.open_store.backend.database.read_only:
+    folder = stores.local_folder("vacuum")
+    if not stores.is_writable:
         raise NotAllowed("vacuum", stores.address, NO_ACCESS)
     names = [folder / name for name in (DATABASE, COMPANION) if (folder / name).exists()]
     before = sum(map(file_bytes, names))

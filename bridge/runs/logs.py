@@ -7,6 +7,7 @@ from pathlib import Path
 from bridge.address import check_local_path
 from bridge.errors import InvalidValue, NotAllowed, NotFound
 from bridge.runs.files import LocalPath
+from bridge.runs.open_page import portal_url
 from bridge.store.layout import ARTIFACTS
 from bridge.store.local_file import Writing
 from bridge.store.run_place import RunPlace
@@ -15,11 +16,15 @@ LOG_FOLDERS = ("user_logs", "system_logs", "logs", "azureml-logs")
 
 
 def log_urls(place: RunPlace) -> dict[str, str]:
-    """Return the `file:` URLs of the logs by artifact path."""
+    """Return the `file:` URLs of the logs by artifact path. On a server, they are the page of the run."""
     paths = log_paths(place)
     if not paths:
         return {}
-    folder = Path(place.stores.address) / ARTIFACTS / place.root()
+    workspace = place.stores.folder
+    if workspace is None:
+        page = portal_url(place.stores, f"runs/{place.run_id}")
+        return dict.fromkeys(paths, page)
+    folder = workspace / ARTIFACTS / place.root()
     return {path: (folder / path).as_uri() for path in paths}
 
 

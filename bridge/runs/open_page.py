@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, NamedTuple
 
-from bridge.runs.server_records import running_servers
+from bridge.store.server_records import running_servers
 
 if TYPE_CHECKING:
     from bridge.store.workspace_stores import WorkspaceStores
@@ -36,6 +36,8 @@ def portal_url(stores: WorkspaceStores, place: str) -> str:
         stores: the workspace.
         place: the page, such as `runs/<id>`.
     """
+    if stores.folder is None:
+        return f"{stores.address}/portal/{place}"
     page = find_open_page(stores)
     return f"{page.address}{place}" if page else ui_command(stores, place)
 

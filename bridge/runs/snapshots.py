@@ -19,7 +19,7 @@ def snapshot_run(place: RunPlace, file_or_folder_path: str | os.PathLike[str]) -
         rule = "without a snapshot: a run has only one"
         raise InvalidState("run", place.run_id, f"already stored with snapshot {existing}", rule)
     source = check_local_path("file_or_folder_path", file_or_folder_path)
-    snapshot = take_snapshot(place.stores.artifacts, source, workspace_folder=place.stores.address)
+    snapshot = take_snapshot(place.stores.artifacts, source, workspace_folder=place.stores.folder)
     if snapshot.id is None:
         raise InvalidValue("file_or_folder_path", str(file_or_folder_path), snapshot.warnings[0].rstrip("."))
     place.update(RunChanges(properties={SNAPSHOT_PROPERTY: snapshot.id}, warnings=snapshot.warnings))

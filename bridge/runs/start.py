@@ -72,7 +72,7 @@ def _keep_source(
             return {SNAPSHOT_PROPERTY: EMPTY}, ()
         from bridge.source.keep import keep_source
 
-        source = keep_source(stores.artifacts, run.artifact_root, folder, workspace_folder=stores.address)
+        source = keep_source(stores.artifacts, run.artifact_root, folder, workspace_folder=stores.folder)
     except (BridgeError, OSError) as error:
         if is_of_handler(error):
             raise

@@ -54,7 +54,7 @@ def submit_script(
         stores.artifacts,
         root,
         definition.source_directory,
-        workspace_folder=stores.address,
+        workspace_folder=stores.folder,
         has_packages=runs_in_this_python(definition),
     )
     if source.snapshot_id is None:

@@ -24,6 +24,10 @@ class Backend(TrackingStore, LeaseStore, FoldStore, ArtifactIndex):
         """
         return ""
 
+    def get_facts(self) -> dict[str, str]:
+        """Return the facts about the workspace: its id, name, durability and others. Empty if it has none."""
+        return {}
+
     @property
     def views(self) -> RunViews:
         """Reads for tables and charts of the same data. The object may be used as long as the backend."""

@@ -10,11 +10,12 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError
 from bridge.forking import Step, on_fork
-from bridge.journal.locks import ThreadLock
+from bridge.journal.locks import LockTaken, ThreadLock
 from bridge.store.packages import has_package
 
 if TYPE_CHECKING:
@@ -30,10 +31,18 @@ FOLD_SECONDS = 1.0
 
 
 class Background:
-    """The thread that folds journals and renews leases for all stores of this process, as long as a store is in use."""
+    """A thread that folds journals and renews leases for stores of this process, as long as a store is in use.
 
-    def __init__(self) -> None:
+    All stores in folders have one thread. Each store of a server has its own, because it waits for the network.
+
+    Args:
+        load: imports the modules that the stores need, in addition to those of a fold.
+    """
+
+    def __init__(self, load: Callable[[], object] = lambda: None) -> None:
+        self._load = load
         self.begin()
+        _all.add(self)
 
     def begin(self) -> None:
         """Forget all stores. A forked child calls this too, because the thread does not exist there."""
@@ -98,6 +107,7 @@ class Background:
                 self._loading.acquire()
                 try:
                     _load_fold_modules()
+                    self._load()
                 finally:
                     self._loading.release()
                 is_loaded = True
@@ -121,11 +131,12 @@ class Background:
             except (BridgeError, OSError, ImportError, MemoryError) as error:
                 # A fold imports numpy, which may raise an OSError, ImportError or MemoryError.
                 logger.debug("The fold failed. The next read, or this thread in a second, tries again: %s", error)
-        for tidy in each_second:
-            try:
-                tidy()
-            except BridgeError as error:
-                logger.debug("A periodic task failed. The background thread tries again in a second: %s", error)
+        with suppress(LockTaken), _periodic.at_once():
+            for tidy in each_second:
+                try:
+                    tidy()
+                except BridgeError as error:
+                    logger.debug("A periodic task failed. The background thread tries again in a second: %s", error)
 
 
 def _load_fold_modules() -> None:
@@ -153,6 +164,28 @@ def _load_fold_modules() -> None:
 each_second: list[Callable[[], None]] = []
 """Other functions that the background thread calls each second."""
 
-background = Background()
+_all: weakref.WeakSet[Background] = weakref.WeakSet()
+_periodic = ThreadLock("the periodic tasks")
 
-on_fork(Step.BACKGROUND, before=background.before_fork, in_parent=background.after_fork, in_child=background.begin)
+background = Background()
+"""The thread of all stores in folders."""
+
+
+def _before_fork() -> None:
+    for one in list(_all):
+        one.before_fork()
+
+
+def _after_fork() -> None:
+    for one in list(_all):
+        one.after_fork()
+
+
+def _after_fork_in_child() -> None:
+    global _periodic
+    _periodic = ThreadLock("the periodic tasks")
+    for one in list(_all):
+        one.begin()
+
+
+on_fork(Step.BACKGROUND, before=_before_fork, in_parent=_after_fork, in_child=_after_fork_in_child)

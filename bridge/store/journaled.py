@@ -18,7 +18,7 @@ from bridge.journal.writer import JournalWriter
 from bridge.records.point_columns import PointColumns
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
 from bridge.records.series import NATIVE, Point
-from bridge.store.background import background
+from bridge.store.background import Background, background
 from bridge.store.journal_warnings import store_warnings
 from bridge.store.owned_runs import OwnedRuns
 from bridge.store.place_watch import PlaceWatch
@@ -50,6 +50,9 @@ class JournaledStore(WrappedBackend):
         read_only: nothing may be written. Points that are not folded are not visible, and a warning gives their size.
         workspace_id: the id of the workspace; empty if the inner backend has no workspace id.
     """
+
+    is_remote = False
+    _background: Background = background
 
     def __init__(
         self,
@@ -85,7 +88,7 @@ class JournaledStore(WrappedBackend):
 
             with self._start_lock:
                 self._made_folding = self._made_folding or Folding(
-                    self.inner, self._folder, self._shared, self._read_only, self._workspace_id
+                    self.inner, self._folder, self._shared, self._read_only, self._workspace_id, self.is_remote
                 )
         return self._made_folding
 
@@ -124,10 +127,11 @@ class JournaledStore(WrappedBackend):
             self.inner.check_writable(run_id)
             self._active.add(run_id)
         if not self.is_tended:
-            self._be_tended()
+            self.be_tended()
 
-    def _be_tended(self) -> None:
-        background.add(self)
+    def be_tended(self) -> None:
+        """Let the background thread of this store work for it."""
+        self._background.add(self)
 
     def deactivate(self, run_ids: Iterable[str] | None = None) -> None:
         """Make the next log call of each run, or of all runs, ask the inner backend again whether it is active."""
@@ -208,7 +212,7 @@ class JournaledStore(WrappedBackend):
         with self._start_lock:
             self._owned.hold(run_id)
         if not self.is_tended:
-            self._be_tended()
+            self.be_tended()
 
     def release_lease(self, run_id: str) -> None:
         """Stop owning a run. The run then stays unchanged when this process ends."""
@@ -255,15 +259,15 @@ class JournaledStore(WrappedBackend):
         return 0 if self._made_folding is None else self._made_folding.unfolded_bytes
 
     def close(self) -> None:
-        # False, so that `hold_lease` calls `background.add` again if a signal handler interrupts this method.
+        # False, so that `hold_lease` calls `be_tended` again if a signal handler interrupts this method.
         self.is_tended = False
-        background.remove(self)
+        self._background.remove(self)
         self._check_place()
         for run_id in self._owned:
             self._owned.drop(run_id)
         self._writer.close()
         self.let_go()
-        background.remove(self)  # another thread may have called `background.add` again
+        self._background.remove(self)  # another thread may have called `be_tended` again
         self._begin()
 
     def close_unless_owner(self) -> None:
@@ -282,7 +286,7 @@ class JournaledStore(WrappedBackend):
 
     def at_exit(self) -> None:
         """Close the journal at the end of the process. Fold it if that needs neither an import nor a wait."""
-        background.remove(self)
+        self._background.remove(self)
         self._check_place()
         self._writer.close()
         if "numpy" in sys.modules and not self._read_only:
@@ -329,12 +333,7 @@ class JournaledStore(WrappedBackend):
 
     def _claim_back(self, records: Iterable[RunRecord]) -> bool:
         """Own runs again if they were ended because this process was silent. Return whether such runs exist."""
-        failed = [record for record in records if record.status == "Failed" and record.id in self._owned]
-        if not failed:
-            return False
-        from bridge.store.leases import is_owner_gone
-
-        if not any(is_owner_gone(record.error) for record in failed):
+        if not self._owned.were_ended(records):
             return False
         self._check_place()  # the journal was removed when the runs were ended; this puts it back
         self._writer.leases.renew()

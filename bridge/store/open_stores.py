@@ -15,6 +15,7 @@ from bridge.errors import BridgeError, NotAllowed, NotFound, StoreUnavailable
 from bridge.forking import Step, on_fork
 from bridge.journal.locks import ThreadLock
 from bridge.journal.system import CallFailed, is_of_handler
+from bridge.server_address import is_server_address
 from bridge.store.background import each_second
 from bridge.store.durability import Durability, wanted_durability
 from bridge.store.journaled import JournaledStore
@@ -24,6 +25,8 @@ from bridge.store.sql.database_file import NOT_OURS, HeldInode, Identity
 from bridge.store.sql.sqlite import open_sqlite, read_facts
 
 if TYPE_CHECKING:
+    from bridge.store.backend import Backend
+    from bridge.store.sql.database import Database
     from bridge.store.workspace_stores import WorkspaceStores
 
 logger = logging.getLogger("bridge")
@@ -42,30 +45,50 @@ class OpenStore:
     `users` contains the `WorkspaceStores` objects of the handles that use the stores.
     `inode` is the inode of the database file when it was opened. If another workspace replaces this one at the path,
     old handles keep these stores, because the journal may contain points of the former workspace. New handles get new
-    stores.
+    stores. A workspace on a server has no inode.
     """
 
     tracking: JournaledStore
-    backend: SqlBackend
     shared: bool
     durability: Durability
-    inode: HeldInode
+    inode: HeldInode | None = None
     users: weakref.WeakSet[WorkspaceStores] = field(default_factory=weakref.WeakSet)
     idle_since: float | None = None
 
     @property
-    def identity(self) -> Identity:
-        """The device and the inode of the database file when it was opened."""
-        return self.inode.identity
+    def backend(self) -> Backend:
+        """The database or the server, without the journal."""
+        return self.tracking.inner
+
+    @property
+    def sql_database(self) -> Database:
+        """The database of a workspace in a folder."""
+        assert isinstance(self.backend, SqlBackend)
+        return self.backend.database
+
+    @property
+    def identity(self) -> Identity | None:
+        """The device and the inode of the database file when it was opened; None for a workspace on a server."""
+        return None if self.inode is None else self.inode.identity
 
     @property
     def generation(self) -> int:
         """The number of times that another database has replaced the database that was opened."""
-        return self.backend.database.generation
+        return self.backend.database.generation if isinstance(self.backend, SqlBackend) else 0
 
     def facts(self) -> dict[str, str]:
-        """Read the facts about the workspace from the database: its id, name, durability and others."""
-        return read_facts(self.backend.database)
+        """Read the facts about the workspace: its id, name, durability and others."""
+        return self.backend.get_facts()
+
+    def tidy(self) -> None:
+        """Close what threads that have ended left open. The background thread calls this once a second."""
+        if isinstance(self.backend, SqlBackend):
+            self.backend.database.close_ended()
+
+    def release(self) -> None:
+        """Release the inode of the database file of a store that is not in the list any more."""
+        if self.inode is not None:
+            self.inode.close()
 
     def close(self) -> None:
         """Close the stores, but leave the journal open if this process owns runs."""
@@ -73,7 +96,7 @@ class OpenStore:
 
 
 Key = tuple[str, "Durability | None", int]
-"""A key of `_stores`: folder, requested durability, and user id of the process. Permissions depend on the user."""
+"""A key of `_stores`: address, requested durability, and user id of the process. Permissions depend on the user."""
 
 _stores: dict[Key, OpenStore] = {}
 _seen: set[str] = set()
@@ -89,18 +112,43 @@ def _after_fork_in_child() -> None:
 on_fork(Step.WORKSPACES, in_child=_after_fork_in_child)
 
 
-def store_at(path: Path, durability: Durability | None) -> OpenStore:
-    """Return the stores of the workspace in a folder. Open them if they are not open.
+def store_at(address: Path | str, durability: Durability | None) -> OpenStore:
+    """Return the stores of the workspace in a folder or on a server. Open them if they are not open.
+
+    Args:
+        address: the folder, or the address on a server as `bridge.server_address.server_address` returns it.
+        durability: the requested durability; None for that of the workspace.
 
     Raises:
-        NotFound: the folder contains no workspace.
+        NotFound: there is no workspace.
+        NotAuthenticated, NotAllowed: the server wants another token.
         SchemaMismatch: a newer version of Runbridge has created or migrated the workspace.
-        StoreUnavailable: the database cannot be reached, or is not the database of a workspace.
+        StoreUnavailable: the database or the server cannot be reached, or is not one of Runbridge.
     """
     if "BRIDGE_RUN_ID" in os.environ and logger.level == logging.NOTSET:
         # In a submitted script, debug messages of Runbridge must not fill the run's log. So they are disabled, even if
         # the script enables debug messages of all libraries.
         logger.setLevel(logging.INFO)
+    return _at_server(address, durability) if is_server_address(address) else _in_folder(Path(address), durability)
+
+
+def _at_server(address: Path | str, durability: Durability | None) -> OpenStore:
+    from bridge.store.open_server import connect
+
+    key = str(address), wanted_durability(durability), os.geteuid()
+    known = _stores.get(key)
+    if known is None:
+        chosen = key[1] or "process"
+        opened = OpenStore(connect(str(address), chosen), False, chosen)  # without the lock: the server may not answer
+        with _lock:
+            known = _stores.setdefault(key, opened)
+        if known is not opened:
+            opened.close()
+    close_idle(IDLE_STORES)
+    return known
+
+
+def _in_folder(path: Path, durability: Durability | None) -> OpenStore:
     state = stat_database(path)
     identity = state.st_dev, state.st_ino
     wanted = wanted_durability(durability)
@@ -142,7 +190,7 @@ def _shared_with_others(key: Key, opened: OpenStore) -> OpenStore:
         same = (other_path, other_user, other.identity) == (path, user, opened.identity)
         if same and other.durability == opened.durability:
             opened.tracking.close()
-            opened.inode.close()
+            opened.release()
             return other
     return opened
 
@@ -171,7 +219,7 @@ def _open_folder(path: Path, durability: Durability | None, state: os.stat_resul
         read_only=read_only,
         workspace_id=facts["id"],
     )
-    return OpenStore(tracking, backend, shared, known, inode)
+    return OpenStore(tracking, shared, known, inode)
 
 
 def _hold(file: Path, state: os.stat_result) -> HeldInode:
@@ -264,12 +312,12 @@ def drop(store: OpenStore) -> None:
 def _remove(store: OpenStore) -> None:
     for key in [key for key, other in list(_stores.items()) if other is store]:
         _stores.pop(key, None)
-    store.inode.close()
+    store.release()
 
 
 def _tidy() -> None:
     for store in list(_stores.values()):
-        store.backend.database.close_ended()
+        store.tidy()
     close_idle(IDLE_STORES)
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bridge.journal.writer import JournalWriter
+    from bridge.records.run import RunRecord
 
 
 class OwnedRuns:
@@ -35,6 +36,15 @@ class OwnedRuns:
 
     def __iter__(self) -> Iterator[str]:
         return iter(list(self._counts))
+
+    def were_ended(self, records: Iterable[RunRecord]) -> bool:
+        """Return whether one of these runs was ended because this process seemed to have ended."""
+        failed = [record for record in records if record.status == "Failed" and record.id in self._counts]
+        if not failed:
+            return False
+        from bridge.store.leases import is_owner_gone
+
+        return any(is_owner_gone(record.error) for record in failed)
 
     def hold(self, run_id: str) -> None:
         """Hold the lease of a run. Each call needs its own call of `release` before the lease is released."""

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bridge.errors import NotAllowed
+from bridge.server_address import is_server_address
 from bridge.store.layout import ARTIFACTS
 from bridge.store.open_stores import OpenStore, drop, store_at
+from bridge.store.sql.backend import SqlBackend
 
 if TYPE_CHECKING:
     from bridge.store.artifacts import ArtifactStore
@@ -21,7 +24,7 @@ class WorkspaceStores:
     The handles (the objects of the public API, such as `Run`) read and write through these stores.
 
     Args:
-        address: the absolute path of the workspace's folder.
+        address: the absolute path of the workspace's folder, or its address on a server.
         facts: what the database states about the workspace: id, name, durability, creation time and values of Azure ML
             arguments.
         store: the open stores. If it is None, the stores are opened when they are first needed.
@@ -41,12 +44,36 @@ class WorkspaceStores:
         """The open stores, which all handles of the workspace share. If they were closed, they are opened again."""
         store = self._store
         if store is None:
-            store = store_at(Path(self.address), None)
+            store = store_at(self.address, None)
             self._facts, self._generation = store.facts(), store.generation
             store.users.add(self)
             # This is the last step, so that the next call repeats all steps if one of them raises an error.
             self._store = store
         return store
+
+    @property
+    def folder(self) -> Path | None:
+        """The absolute path of the workspace's folder; None for a workspace on a server."""
+        return None if is_server_address(self.address) else Path(self.address)
+
+    @property
+    def kind_of_address(self) -> str:
+        """The word for the address: "path" for a folder, and "address" for a server."""
+        return "address" if self.folder is None else "path"
+
+    def local_folder(self, action: str) -> Path:
+        """Return the folder of the workspace.
+
+        Args:
+            action: what the caller does with the folder, for the error, such as "back up".
+
+        Raises:
+            NotAllowed: the workspace is on a server.
+        """
+        if self.folder is None:
+            reason = "it is on a server. Do this on the computer of the server, with the folder of the workspace"
+            raise NotAllowed(action, self.address, reason)
+        return self.folder
 
     @property
     def tracking(self) -> JournaledStore:
@@ -57,6 +84,12 @@ class WorkspaceStores:
     def shared(self) -> bool:
         """Whether members of the folder's group may write to the workspace."""
         return self.open_store.shared
+
+    @property
+    def is_writable(self) -> bool:
+        """Whether this process may write to the database. A server checks the rights of each request."""
+        backend = self.open_store.backend
+        return not (isinstance(backend, SqlBackend) and backend.database.read_only)
 
     @property
     def durability(self) -> Durability:
@@ -100,10 +133,17 @@ class WorkspaceStores:
         # This is no `cached_property`. Before Python 3.12, a `cached_property` has a lock. If a process forks while
         # another thread holds this lock, it stays locked in the child.
         if self._artifacts is None:
-            from bridge.store.folder.artifacts import FolderArtifacts
-
-            self._artifacts = FolderArtifacts(self.tracking, Path(self.address) / ARTIFACTS, shared=self.shared)
+            self._artifacts = self._open_artifacts()
         return self._artifacts
+
+    def _open_artifacts(self) -> ArtifactStore:
+        if self.folder is None:
+            from bridge.store.open_server import artifacts_at
+
+            return artifacts_at(self.address)
+        from bridge.store.folder.artifacts import FolderArtifacts
+
+        return FolderArtifacts(self.tracking, self.folder / ARTIFACTS, shared=self.shared)
 
     def close(self) -> None:
         """Close all stores of the workspace in this process. A later call of a handle opens them again.

@@ -158,6 +158,9 @@ class WrappedBackend(Backend):
     def find_workspace_id(self) -> str:
         return self.inner.find_workspace_id()
 
+    def get_facts(self) -> dict[str, str]:
+        return self.inner.get_facts()
+
     def close(self) -> None:
         self.inner.close()
 

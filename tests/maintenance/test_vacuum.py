@@ -173,7 +173,7 @@ def test_mlflows_database_is_rewritten_on_demand(workspace: Workspace) -> None:
 
 def test_an_interrupted_permanent_deletion_is_completed(workspace: Workspace, untended: None) -> None:
     runs = logged_runs(workspace, 3)
-    database = open_store(workspace.path).open_store.backend.database
+    database = open_store(workspace.path).open_store.sql_database
     hide_runs(database, [run.id for run in runs[1:]])
     vacuumed(workspace)
     with database.read() as c:

@@ -26,8 +26,8 @@ from bridge.cli import browser
 from bridge.cli.command import main
 from bridge.cli.find_workspace import find_workspace
 from bridge.errors import StoreUnavailable
-from bridge.runs.server_records import records_folder
 from bridge.server import start
+from bridge.store.server_records import records_folder
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)(/portal/\S*)")
 

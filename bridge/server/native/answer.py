@@ -94,7 +94,7 @@ def _body(method: RemoteMethod, workspace: ServedWorkspace, caller: Caller, sent
 def _changed(invocation: Invocation) -> Body:
     """Return the answer to a change whose request has a key. A repeated request changes nothing."""
     method, stores = invocation.method, invocation.workspace.stores
-    database = stores.open_store.backend.database
+    database = stores.open_store.sql_database
     request = _request(invocation)
     if method.in_steps:
         content = in_steps(

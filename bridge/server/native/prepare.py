@@ -75,7 +75,7 @@ def _end_unclaimed(workspace: ServedWorkspace, caller: Caller, arguments: Argume
 def _end_leases(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
     if not caller.may("admin"):
         journal_ids = [*arguments["gone"], *arguments.get("silent", ())]
-        check_journals(workspace.stores.open_store.backend.database, journal_ids, _sender(caller))
+        check_journals(workspace.stores.open_store.sql_database, journal_ids, _sender(caller))
 
 
 PREPARE: Mapping[str, Callable[[ServedWorkspace, Caller, Arguments], None]] = {
@@ -90,7 +90,7 @@ PREPARE: Mapping[str, Callable[[ServedWorkspace, Caller, Arguments], None]] = {
 
 
 def _claim(workspace: ServedWorkspace, caller: Caller, journal_ids: Iterable[str]) -> None:
-    database = workspace.stores.open_store.backend.database
+    database = workspace.stores.open_store.sql_database
     claim_journals(database, list(dict.fromkeys(journal_ids)), _sender(caller), caller.may("admin"))
 
 

@@ -243,6 +243,10 @@ class HttpBackend(Backend):
         found: str = self._call("find_workspace_id")
         return found
 
+    def get_facts(self) -> dict[str, str]:
+        found: dict[str, str] = self._call("get_facts")
+        return found
+
     def close(self) -> None:
         self.connection.close()
 

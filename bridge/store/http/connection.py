@@ -15,12 +15,16 @@ from urllib.parse import urlsplit
 from bridge.errors import StoreUnavailable
 from bridge.forking import Step, on_fork
 from bridge.store.http.answers import error_of
+from bridge.store.http.patience import seconds_left, waited
 
 if TYPE_CHECKING:
     import requests
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
 """How long a try waits for a connection, and for the next bytes of the answer."""
+
+LEAST_SECONDS = 0.05
+"""The shortest time that a try waits, also if the caller has no more time."""
 
 PATIENCE_SECONDS = 60.0
 """How long a call repeats a request that is not answered, unless the caller chooses another time."""
@@ -78,7 +82,8 @@ class Connection:
             StoreUnavailable: the server has not answered in time, or something else has answered.
             BridgeError: the error that the server has answered with.
         """
-        end = time.monotonic() + self.patience_seconds
+        left, begun = seconds_left(), time.monotonic()
+        end = begun + (self.patience_seconds if left is None else left)
         pause = FIRST_PAUSE
         while True:
             answer, problem = self._try(path, content, headers)
@@ -86,6 +91,7 @@ class Connection:
                 return _checked(self.address, answer)
             wait = _wait(answer, pause)
             if time.monotonic() + wait > end:
+                waited(time.monotonic() - begun)
                 if answer is not None:
                     raise error_of(self.address, answer.status, answer.headers, answer.content)
                 raise StoreUnavailable(self.address, f"it does not answer ({problem}): check that the server runs")
@@ -100,7 +106,7 @@ class Connection:
                 self.address + path,
                 data=content,
                 headers=dict(headers),
-                timeout=(CONNECT_SECONDS, READ_SECONDS),
+                timeout=_timeouts(),
                 allow_redirects=False,
             ) as response:
                 found = {name.lower(): value for name, value in response.headers.items()}
@@ -129,6 +135,13 @@ class Connection:
         """Forget the connections of the parent, in a child after a fork. They stay open in the parent."""
         self._inherited = getattr(self, "_session", None)  # not closed, because TLS would tell the server
         self._begin()
+
+
+def _timeouts() -> tuple[float, float]:
+    """Return how long a try waits for a connection, and for the next bytes of the answer."""
+    left = seconds_left()
+    most = READ_SECONDS if left is None else max(LEAST_SECONDS, left)
+    return min(CONNECT_SECONDS, most), min(READ_SECONDS, most)
 
 
 def _new_session(address: str, token: str | None) -> requests.Session:

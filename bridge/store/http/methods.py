@@ -94,6 +94,7 @@ METHODS: dict[str, RemoteMethod] = {
     method.name: method
     for method in (
         _write(Backend.create_experiment, scope="none"),
+        _read(Backend.get_facts, "inner", scope="any"),
         _read(Backend.get_experiment, "inner"),
         _read(Backend.find_experiment, "inner", scope="result"),
         _read(Backend.search_experiments, scope="result"),

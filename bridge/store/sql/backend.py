@@ -331,6 +331,10 @@ class SqlBackend(Backend):
             row = c.execute("SELECT value FROM workspace WHERE name = 'id'").fetchone()
             return "" if row is None else str(row[0])
 
+    def get_facts(self) -> dict[str, str]:
+        with self.database.read() as c:
+            return dict(c.execute("SELECT name, value FROM workspace").fetchall())
+
     @property
     def views(self) -> RunViews:
         from bridge.store.sql.views.views import SqlViews

@@ -1,0 +1,61 @@
+"""Remembers receipts, so that a delivery to a server needs one request.
+
+A receipt is the byte offset up to which a journal is stored.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bridge.errors import InvalidState
+from bridge.store.wrapper import WrappedBackend
+
+if TYPE_CHECKING:
+    from bridge.store.backend import Backend
+    from bridge.store.slices import Slice
+
+
+class KnownReceipts(WrappedBackend):
+    """A server whose receipts this process remembers.
+
+    Another process may deliver the same journals, or an administrator may restore a backup. The server then refuses
+    slices that start at a remembered receipt, and the receipts are read again.
+
+    Args:
+        inner: the server.
+    """
+
+    def __init__(self, inner: Backend) -> None:
+        super().__init__(inner)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self.receipts: dict[str, int] = {}
+
+    def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
+        with self._lock:
+            known = {one: self.receipts[one] for one in journal_ids if one in self.receipts}
+        if len(known) == len(set(journal_ids)):
+            return {journal_id: receipt for journal_id, receipt in known.items() if receipt}
+        found = self.inner.get_receipts(journal_ids)
+        with self._lock:
+            self.receipts = {**dict.fromkeys(journal_ids, 0), **found}
+        return found
+
+    def append(self, slices: Sequence[Slice]) -> dict[str, int]:
+        try:
+            stored = self.inner.append(slices)
+        except InvalidState:
+            with self._lock:
+                self.receipts = {}
+            raise
+        with self._lock:
+            self.receipts = {**self.receipts, **stored}
+        return stored
+
+    def after_fork(self) -> None:
+        super().after_fork()
+        self._begin()

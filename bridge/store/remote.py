@@ -1,0 +1,254 @@
+"""The tracking store of a workspace on a server: points wait on this computer until the server has taken them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bridge.errors import BridgeError, StoreUnavailable
+from bridge.store.background import Background
+from bridge.store.http.patience import begin_exit, patience
+from bridge.store.journaled import JournaledStore
+from bridge.store.known_receipts import KnownReceipts
+from bridge.store.known_runs import KnownRuns
+from bridge.store.retries import Retries
+from bridge.store.undelivered import count_undelivered
+
+if TYPE_CHECKING:
+    from bridge.records.experiment import ExperimentRecord
+    from bridge.records.run import Lease, RunChanges, RunRecord
+    from bridge.store.http.backend import HttpBackend
+
+logger = logging.getLogger("bridge")
+
+FLUSH_SECONDS = 60.0
+"""How long `flush`, and so `Run.complete`, waits for a server that does not answer."""
+
+CLOSE_SECONDS = 60.0
+"""How long closing a workspace waits for a server that does not answer. At the end of a process, it waits less."""
+
+FIRST_LOG_SECONDS = 2.0
+"""How long the first log call of a run waits for the server, if this process has read the run before."""
+
+FRESH_SECONDS = 1.0
+"""How long the record of a run shows that the run is active, without another request."""
+
+DELIVERY_SECONDS = 60.0
+"""How long the background thread waits for the answer to a delivery, and for those to all its other requests."""
+
+OWN_READ_SECONDS, SHORT_READ_SECONDS = 10.0, 1.0
+"""How long a read of a run that this process writes to waits for the server; shorter if it has just not answered."""
+
+Result = TypeVar("Result")
+
+
+class RemoteStore(JournaledStore):
+    """The tracking store of a workspace on a server.
+
+    A log call writes to a journal on this computer, and never waits for the server. The background thread delivers the
+    journal about once a second. While the server does not answer, the thread tries less and less often, and the points
+    wait in the journal. Afterwards the delivery continues automatically, and each point is stored exactly once.
+
+    While the server does not answer, `get_runs` and `get_experiment` return what this process last read of the runs
+    that it writes to. Other reads raise `StoreUnavailable`.
+
+    Args:
+        inner: the server.
+        folder: the folder of the journals on this computer.
+        fsync: each log call waits until its points are on the disk.
+        workspace_id: the id of the workspace.
+    """
+
+    is_remote = True
+
+    def __init__(self, inner: HttpBackend, folder: Path, fsync: bool, workspace_id: str) -> None:
+        self.server, self._receipts = inner, KnownReceipts(inner)
+        self._background = Background(_load_modules)
+        self._known = KnownRuns()
+        self._retries = Retries()
+        super().__init__(self._receipts, folder, fsync, False, False, workspace_id)
+
+    @property
+    def address(self) -> str:
+        """The address of the workspace on the server."""
+        return self.server.connection.address
+
+    # Delivery
+
+    def tend(self) -> None:
+        """Deliver the journals, unless the server has just not answered. Called once a second."""
+        if not self._retries.is_due():
+            self._owned.renew()  # the lease records wait in the journal, like points
+            return
+        try:
+            with patience(DELIVERY_SECONDS):
+                super().tend()
+        except StoreUnavailable as error:
+            if self._retries.fail():
+                logger.warning(
+                    "%s Points wait in %s until it answers again, and nothing that is logged is lost.",
+                    error,
+                    self._folder,
+                )
+            raise
+        if self._retries.succeed():
+            logger.warning("%s answers again, and has taken all points that waited.", self.address)
+
+    def flush(self, run_id: str | None = None) -> None:
+        """Wait until the server has taken all points that were logged before this call.
+
+        Raises:
+            StoreUnavailable: the server has not taken them within `FLUSH_SECONDS`, or points are lost.
+        """
+        with patience(FLUSH_SECONDS):
+            super().flush(run_id)
+            try:
+                self._folding.fold()
+            except StoreUnavailable as error:
+                raise StoreUnavailable(self.address, f"{self._waiting()} ({error})") from error
+
+    def at_exit(self) -> None:
+        """Close the journal at the end of the process, and deliver it."""
+        begin_exit()
+        self._background.remove(self)
+        self._check_place()
+        if self._has_written:
+            self._writer.close()
+            self._deliver_rest()
+        self.inner.close()
+
+    def close(self) -> None:
+        has_written = self._has_written
+        super().close()
+        if has_written:
+            self._deliver_rest()
+            self.let_go()
+        self._known.clear()
+
+    @property
+    def _has_written(self) -> bool:
+        return bool(self._writer.journal_id)
+
+    def _deliver_rest(self) -> None:
+        """Deliver the rest of the journal, which is closed. If this fails, report how many points wait, and where."""
+        try:
+            with patience(CLOSE_SECONDS):
+                self._folding.fold()
+        except (BridgeError, OSError, ImportError, MemoryError) as error:
+            hint = "The next process on this computer that opens this workspace delivers them."
+            logger.warning("%s: %s. %s %s", self.address, self._waiting(), hint, error)
+
+    def after_fork(self) -> None:
+        super().after_fork()
+        self._retries = Retries()
+
+    def deliver_leftovers(self) -> None:
+        """Let the background thread deliver what an earlier process has left in the folder of journals."""
+        if any(self._folder.glob("*.log")):
+            self.be_tended()
+
+    def _waiting(self) -> str:
+        """Return a part of a sentence: how many points wait, and where."""
+        points = count_undelivered(self._folder, self._receipts.receipts)
+        return f"it has not taken {points} points yet, which wait in {self._folder}"
+
+    # Runs that this process writes to
+
+    def check_writable(self, run_id: str) -> None:
+        if run_id not in self._active and self._may_log(run_id):
+            self._active.add(run_id)
+        super().check_writable(run_id)
+
+    def _may_log(self, run_id: str) -> bool:
+        """Return whether a log call may use what this process last read of a run, and need not ask the server."""
+        age = self._known.age_of_active(run_id)
+        if age is None:
+            return False
+        if age < FRESH_SECONDS or self._retries.is_failing:
+            return True
+        try:
+            with patience(FIRST_LOG_SECONDS):
+                self.inner.check_writable(run_id)
+        except StoreUnavailable:
+            pass  # the background thread asks again once the server answers
+        return True
+
+    def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
+        made = super().create_runs(records, leases)
+        self._known.add(made)
+        return made
+
+    def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
+        known = self._known.find(run_ids) if all(map(self._is_written, run_ids)) else None
+        found = self._read_or(known, lambda: super(RemoteStore, self).get_runs(run_ids, latest))
+        if found is not known and len(run_ids) == 1:
+            self._known.add(found.values())
+        return found
+
+    def _is_written(self, run_id: str) -> bool:
+        """Return whether this process writes to a run."""
+        return run_id in self._active or run_id in self._owned
+
+    def get_experiment(self, experiment_id: str) -> ExperimentRecord:
+        known = self._known.find_experiment(experiment_id)
+        found = self._read_or(known, lambda: super(RemoteStore, self).get_experiment(experiment_id))
+        self._known.add_experiment(found)
+        return found
+
+    def find_experiment(self, name: str) -> ExperimentRecord | None:
+        found = super().find_experiment(name)
+        if found is not None:
+            self._known.add_experiment(found)
+        return found
+
+    def create_experiment(
+        self,
+        name: str,
+        creation_time: int,
+        artifact_location: str | None = None,
+        tags: Mapping[str, str | None] | None = None,
+    ) -> ExperimentRecord:
+        made = super().create_experiment(name, creation_time, artifact_location, tags)
+        self._known.add_experiment(made)
+        return made
+
+    def _read_or(self, known: Result | None, read: Callable[[], Result]) -> Result:
+        """Return the result of a read. If the server does not answer, return what is known instead."""
+        if known is None:
+            return read()
+        try:
+            with patience(SHORT_READ_SECONDS if self._retries.is_failing else OWN_READ_SECONDS):
+                found = read()
+        except StoreUnavailable as error:
+            logger.debug("%s A run is shown as this process last read it.", error)
+            return known
+        self._retries.hurry()
+        return found
+
+    def update_runs(self, run_ids: Sequence[str], changes: RunChanges) -> None:
+        super().update_runs(run_ids, changes)
+        self._known.change(run_ids, changes)
+
+    def delete_runs(self, run_ids: Sequence[str], time: int) -> None:
+        super().delete_runs(run_ids, time)
+        self._known.forget(run_ids)
+
+    def deactivate(self, run_ids: Iterable[str] | None = None) -> None:
+        chosen = list(self._active) if run_ids is None else list(run_ids)
+        super().deactivate(chosen)
+        self._known.forget(chosen)
+
+    def end_leases(self, gone: Mapping[str, int], silent: Collection[str] = ()) -> list[str]:
+        return self.inner.end_leases(gone, silent)
+
+
+def _load_modules() -> Any:
+    """Load the modules that a delivery needs, so that no fork happens while the background thread imports them."""
+    import requests
+
+    import bridge.store.http.backend
+    import bridge.store.http.codec
+
+    return requests, bridge.store.http

@@ -1,0 +1,154 @@
+"""A server that is killed, stopped, restarted or broken loses no point, and slows no log call."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+from away_server import AwayServer
+from faulty_proxy import Fault
+from submitting import until
+
+from bridge import Run, Workspace
+from bridge.errors import NotFound, StoreUnavailable
+from bridge.store import background, remote, retries
+
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
+
+FAULTS: list[Fault] = ["refuse", "cut", "500", "429", "hang"]
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait less for a server that is away, so that the tests are short."""
+    monkeypatch.setattr(background, "FOLD_SECONDS", 0.1)
+    monkeypatch.setattr(remote, "DELIVERY_SECONDS", 1.0)
+    monkeypatch.setattr(remote, "FLUSH_SECONDS", 1.0)
+    monkeypatch.setattr(remote, "CLOSE_SECONDS", 1.0)
+    monkeypatch.setattr(retries, "LONGEST_PAUSE", 0.5)
+
+
+def points_of(workspace: Workspace, run: Run, key: str = "point") -> list[float]:
+    """Return the points of a run in its folder, in the order in which they were logged."""
+    try:
+        return workspace.get_run(run.id).get_series(key).values.tolist()
+    except NotFound:  # none has arrived yet
+        return []
+
+
+def log_until(run: Run, numbers: Iterator[int], count: int) -> None:
+    """Log points until `count` of them are logged."""
+    for number in numbers:
+        run.log("point", number)
+        if number + 1 >= count:
+            return
+
+
+def test_log_calls_send_no_request(run, server, monkeypatch):
+    monkeypatch.setattr(background, "FOLD_SECONDS", 3600.0)
+    run.log("point", 0)  # afterwards the background thread waits
+    before = server.proxy.requests
+    for number in range(1, 2_000):
+        run.log("point", number)
+        run.log_row("row", a=number, b=1)
+        run.log_list("list", [1, 2, 3])
+    assert server.proxy.requests - before <= 3  # of the turn that the thread had begun
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_points_wait_for_a_broken_server_and_arrive_once(run, local, server, fault, caplog):
+    numbers = iter(range(10**9))
+    log_until(run, numbers, 100)
+    server.proxy.fail(fault)
+    spent = time.process_time(), time.monotonic()
+    log_until(run, numbers, 2_000)
+    assert time.monotonic() - spent[1] < 60  # a log call that waited for the server would take much longer
+    until(lambda: any("Points wait in" in record.getMessage() for record in caplog.records))
+    server.proxy.fail("none")
+    until(lambda: points_of(local, run) == list(range(2_000)))
+    until(lambda: any("answers again" in record.getMessage() for record in caplog.records))
+    log_until(run, numbers, 2_100)
+    run.complete()
+    assert points_of(local, run) == list(range(2_100))
+    assert local.get_run(run.id).status == "Completed"
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_flush_and_complete_raise_while_points_are_undelivered(run, local, server, fault):
+    run.log("point", 1)
+    run.flush()
+    server.proxy.fail(fault)
+    run.log("point", 2)
+    for call in (run.flush, run.complete):
+        with pytest.raises(StoreUnavailable, match=r"it has not taken 1 points yet, which wait in .*/journal/"):
+            call()
+    if fault != "cut":  # then the server has the point, and only its answer was lost
+        assert points_of(local, run) == [1]
+    server.proxy.fail("none")
+    until(lambda: points_of(local, run) == [1, 2])
+    run.complete()
+    assert local.get_run(run.id).status == "Completed"
+
+
+def test_a_killed_server_continues_after_its_restart(run, local, server):
+    numbers = iter(range(10**9))
+    for count in range(500, 3_000, 500):
+        log_until(run, numbers, count)
+        server.kill()
+        log_until(run, numbers, count + 200)
+        server.start()
+    run.complete()
+    count = next(numbers)
+    assert points_of(local, run) == list(range(count))
+
+
+def test_a_stopped_server_stops_no_log_call(run, local, server):
+    run.log("point", 0)
+    run.flush()
+    server.signal(signal.SIGSTOP)
+    try:
+        longest = 0.0
+        for number in range(1, 3_000):
+            begun = time.thread_time()
+            run.log("point", number)
+            longest = max(longest, time.thread_time() - begun)
+        assert longest < 0.5
+        with pytest.raises(StoreUnavailable):
+            run.flush()
+    finally:
+        server.signal(signal.SIGCONT)
+    until(lambda: points_of(local, run) == list(range(3_000)))
+
+
+def test_reads_of_the_own_run_are_answered_while_the_server_is_away(run, local, remote, server):
+    run.log("point", 1)
+    run.flush()
+    run.tag("team", "vision")
+    assert run.get_metrics() == {"point": 1}
+    other = local.experiments["away"].start_logging(outputs=False, snapshot_directory=None)
+    server.kill()
+    assert run.status == "Running"
+    assert run.get_tags() == {"team": "vision"}
+    assert remote.get_run(run.id).id == run.id
+    with pytest.raises(StoreUnavailable):
+        remote.get_run(other.id)
+    with pytest.raises(StoreUnavailable):
+        run.tag("more", "1")
+    server.start()
+    until(lambda: run.get_tags() == {"team": "vision"})
+    run.tag("more", "1")
+    assert local.get_run(run.id).get_tags() == {"team": "vision", "more": "1"}
+
+
+def test_closing_a_workspace_reports_points_that_wait(run, local, remote, server, caplog):
+    run.log("point", 1)
+    run.flush()
+    server.proxy.fail("refuse")
+    run.log("point", 2)
+    with caplog.at_level(logging.WARNING, "bridge"), pytest.raises(StoreUnavailable):
+        remote.close()
+    server.proxy.fail("none")
+    until(lambda: points_of(local, run) == [1, 2])

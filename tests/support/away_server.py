@@ -1,0 +1,61 @@
+"""A server in a process of its own that tests stop, kill and start again, behind a proxy whose address stays."""
+
+from __future__ import annotations
+
+import signal
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from faulty_proxy import FaultyProxy
+from served_workspaces import ServedBySubprocess, served
+
+
+class AwayServer:
+    """A server of one workspace, as a context manager.
+
+    Attributes:
+        folder: the folder of the workspace.
+        proxy: the proxy before the server.
+        address: the address of the workspace, which stays the same after a restart.
+    """
+
+    def __init__(self, folder: Path, log: Path) -> None:
+        self.folder, self._log = folder, log
+        self._stack, self._running = ExitStack(), ExitStack()
+        self._server: ServedBySubprocess | None = None
+        self.proxy = FaultyProxy(0)
+        self.address = f"{self.proxy.address}/w/demo"
+
+    def __enter__(self) -> AwayServer:
+        self._stack.enter_context(self.proxy)
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.end()
+        self._stack.close()
+
+    def start(self) -> None:
+        """Start the server, which may have another port than before."""
+        self._server = self._running.enter_context(served({"demo": self.folder}, self._log, "--mlflow", "off"))
+        self.proxy.server_port = urlsplit(self._server.address).port or 0
+
+    def end(self) -> None:
+        """Let the server end in order; do nothing if it does not run."""
+        self._running.close()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the server."""
+        assert self._server is not None
+        self._server.process.send_signal(number)
+
+    def kill(self) -> None:
+        """Kill the server as `kill -9` does."""
+        self.signal(signal.SIGKILL)
+        self.end()
+
+    def restart(self) -> None:
+        """Kill the server, and start it again."""
+        self.kill()
+        self.start()
