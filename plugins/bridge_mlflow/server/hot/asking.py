@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import parse_qsl
 
+from bridge.server.roles import Caller
 from bridge_mlflow.server.hot.checks import Schema, check_request
 from bridge_mlflow.server.hot.messages import Message
 from bridge_mlflow.server.hot.parsing import check_aliases, parse
@@ -27,12 +29,23 @@ class Asked:
         query: the part of the address after `?`.
         content_type: the header, or None.
         body: the body.
+        caller: the sender.
+        check: checks whether the sender may use the experiments and runs that a request names.
     """
 
-    __slots__ = ("body", "content_type", "method", "query")
+    __slots__ = ("body", "caller", "check", "content_type", "method", "query")
 
-    def __init__(self, method: str, query: bytes, content_type: str | None, body: bytes) -> None:
+    def __init__(
+        self,
+        method: str,
+        query: bytes,
+        content_type: str | None,
+        body: bytes,
+        caller: Caller,
+        check: Callable[[Mapping[str, Any]], None],
+    ) -> None:
         self.method, self.query, self.content_type, self.body = method, query, content_type, body
+        self.caller, self.check = caller, check
 
     def arguments(self) -> dict[str, list[str]]:
         """Return the parameters in the address, each with all its values."""
@@ -47,12 +60,14 @@ class Asked:
 
         Raises:
             Refusal: the request is not valid.
+            NotAllowed: the sender may not use an experiment or a run that the request names.
         """
         arguments = self.arguments() if self.method == "GET" and self.query else {}
         given = _of_arguments(arguments, message) if arguments else self.json()
         check_aliases(given, message)
         values, is_parsed = parse(given, message)
         check_request(given, schema, is_parsed)
+        self.check(values)
         return values
 
     def check_content_type(self) -> None:

@@ -43,6 +43,7 @@ def get_by_name(asked: Asked, workspace: HotWorkspace) -> Json:
     record = experiments.get_experiment_by_name(workspace, name)
     if record is None:
         raise Refusal(f"Could not find experiment with name '{name}'", "RESOURCE_DOES_NOT_EXIST")
+    asked.check({"experiment_id": record.id})
     return {"experiment": answers.experiment(record, experiment_location(record, workspace.artifact_root_uri))}
 
 

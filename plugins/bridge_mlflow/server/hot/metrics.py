@@ -117,6 +117,7 @@ def history_bulk(asked: Asked, workspace: HotWorkspace) -> Json:
         most = -1
     if most < 0:
         raise Refusal(f"Invalid value '{given}' for parameter 'max_results' supplied. It must be an integer from 0 on.")
+    asked.check({"run_ids": run_ids})
     found = metrics.get_metric_history_bulk(workspace, run_ids, arguments["metric_key"][0], most)
     return {"metrics": _points_of(found)}
 

@@ -20,6 +20,7 @@ from bridge_mlflow.server.hot import batch, experiments, metrics, runs
 from bridge_mlflow.server.hot.answers import Json
 from bridge_mlflow.server.hot.asking import JSON_TYPE, Asked
 from bridge_mlflow.server.hot.failures import failure
+from bridge_mlflow.server.hot.scope import Scope
 from bridge_mlflow.server.hot.workspace import HotWorkspace
 
 PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
@@ -30,6 +31,9 @@ QUICK_BYTES = 256 * 1024
 """Larger bodies are read in a thread, so that no other request waits for that."""
 
 NO_CONTENT = b"{}"
+
+OF_ALL_EXPERIMENTS = frozenset({"/experiments/create", "/experiments/search"})
+"""Calls for which a token of one experiment is not enough."""
 
 Handler = Callable[[Asked, HotWorkspace], Json]
 
@@ -96,42 +100,48 @@ HISTORY_BULK = Hot("GET", "/metrics/get-history-bulk", metrics.history_bulk, "re
 
 async def log_metric(call: Call) -> ASGIApp:
     """Log a point."""
-    asked = await _asked(call)
-    workspace = HotWorkspace.of(call.workspace)
-    if batch.is_json(asked.content_type) and batch.log_metric(asked.body, workspace):
+    asked, workspace = await _asked(call)
+    if _may_be_quick(asked) and batch.log_metric(asked.body, workspace):
         return _json(200, NO_CONTENT)
-    return await _in_thread(LOG_METRIC, asked, call)
+    return await _in_thread(LOG_METRIC, asked, workspace, call)
 
 
 async def log_batch(call: Call) -> ASGIApp:
     """Log points, params and tags."""
-    asked = await _asked(call)
-    workspace = HotWorkspace.of(call.workspace)
-    if batch.is_json(asked.content_type) and len(asked.body) <= QUICK_BYTES:
+    asked, workspace = await _asked(call)
+    if _may_be_quick(asked):
         found = batch.points_of_batch(asked.body)
         if found is not None and batch.log_quickly(*found, workspace):
             return _json(200, NO_CONTENT)
-    return await _in_thread(LOG_BATCH, asked, call)
+    return await _in_thread(LOG_BATCH, asked, workspace, call)
 
 
 def _route(prefix: str, hot: Hot, endpoint: Endpoint) -> Route:
     needs: Role = "reader" if hot.access == "read" else "writer"
-    return Route(hot.method, prefix + hot.path, endpoint, needs, hot.access)
+    is_for_experiments = hot.path not in OF_ALL_EXPERIMENTS
+    return Route(hot.method, prefix + hot.path, endpoint, needs, hot.access, is_for_experiments=is_for_experiments)
 
 
 def _endpoint(hot: Hot) -> Endpoint:
     async def answer(call: Call) -> ASGIApp:
-        return await _in_thread(hot, await _asked(call), call)
+        return await _in_thread(hot, *await _asked(call), call)
 
     return answer
 
 
-async def _asked(call: Call) -> Asked:
-    return Asked(call.method, call.scope["query_string"], call.headers.get("content-type"), await call.body())
+async def _asked(call: Call) -> tuple[Asked, HotWorkspace]:
+    workspace, body = HotWorkspace.of(call.workspace), await call.body()
+    query, content_type = call.scope["query_string"], call.headers.get("content-type")
+    check = Scope(call.caller, workspace).check
+    return Asked(call.method, query, content_type, body, call.caller, check), workspace
 
 
-async def _in_thread(hot: Hot, asked: Asked, call: Call) -> Response:
-    workspace = HotWorkspace.of(call.workspace)
+def _may_be_quick(asked: Asked) -> bool:
+    """Return whether a request can be answered in this thread, because it is short and nothing of it is checked."""
+    return batch.is_json(asked.content_type) and len(asked.body) <= QUICK_BYTES and asked.caller.experiment_id is None
+
+
+async def _in_thread(hot: Hot, asked: Asked, workspace: HotWorkspace, call: Call) -> Response:
     threads: Executor = call.workspace.served.read_threads if hot.access == "read" else workspace.write_threads
     return await asyncio.get_running_loop().run_in_executor(threads, _answer, hot, asked, workspace)
 

@@ -23,10 +23,13 @@ def create(asked: Asked, workspace: HotWorkspace) -> Json:
     values = asked.values(
         messages.CREATE_RUN, {"experiment_id": (text,), "start_time": (integer,), "run_name": (text,)}
     )
+    user = values.get("user_id", "")
+    if asked.caller.user is not None and not asked.caller.may("admin"):  # an admin may copy the runs of others
+        user = asked.caller.user
     record = runs.create_run(
         workspace,
         values.get("experiment_id", ""),
-        values.get("user_id", ""),
+        user,
         values.get("start_time", 0),
         labels(values.get("tags")),
         values.get("run_name", ""),
