@@ -111,7 +111,9 @@ class Appender:
         self.call = call  # afterwards, a signal handler cannot append to this journal
         file = self.files.current
         series = file.batches.get((run_id, points.keys))
-        if series is None or file.seed > file.full_at or len(series) > MOST_SERIES_BYTES:
+        if series is None or file.seed > file.full_at:
+            return False
+        if isinstance(series, bytes) and len(series) > MOST_SERIES_BYTES:
             return False
         record = encode_columns(file.seed, series, api << API_SHIFT, _boot_time(CLOCK), points)
         size = len(record)

@@ -48,7 +48,7 @@ class Call:
         self.numbers: dict[Definition, int] = {}
         self.heads: dict[HeadName, bytes] = {}
         self.columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
-        self.batches: dict[tuple[str, tuple[str, ...]], bytes] = {}
+        self.batches: dict[tuple[str, tuple[str, ...]], int | bytes] = {}
         self.leases = False
 
     @property
@@ -130,7 +130,8 @@ class Call:
             return known, at
         numbers, at = self._numbers_of(run_id, keys, file, at)
         if len(keys) == 1:
-            return numbers[keys[0]], at
+            number = self.batches[run_id, keys] = numbers[keys[0]]
+            return number, at
         column = self.batches[run_id, keys] = struct.pack(f"<{len(keys)}I", *map(numbers.__getitem__, keys))
         return column, at
 

@@ -83,7 +83,7 @@ class JournalFile:
         self.numbers: dict[Definition, int] = {}
         self.heads: dict[HeadName, bytes] = {}
         self.columns: dict[tuple[str, str], dict[tuple[str, bool], int]] = {}
-        self.batches: dict[tuple[str, tuple[str, ...]], bytes] = {}
+        self.batches: dict[tuple[str, tuple[str, ...]], int | bytes] = {}
 
     @property
     def id(self) -> str:
@@ -112,7 +112,7 @@ class JournalFile:
 
     def forget_run(self, run_id: str) -> None:
         """Remove a run from `heads` and `batches`."""
-        tables: tuple[dict[Any, bytes], ...] = (self.heads, self.batches)
+        tables: tuple[dict[Any, Any], ...] = (self.heads, self.batches)
         for known in tables:
             for name in [name for name in known if name[0] == run_id]:
                 del known[name]
