@@ -15,6 +15,7 @@ from bridge.records.series import MLFLOW
 from bridge.store.points import has_valid_times
 from bridge_mlflow.metric_columns import metric_columns
 from bridge_mlflow.rules import BATCH_METRICS, RUN_ID_LINE
+from bridge_mlflow.server.hot.answers import Json
 from bridge_mlflow.server.hot.asking import JSON_TYPE
 from bridge_mlflow.server.hot.workspace import HotWorkspace
 
@@ -52,6 +53,12 @@ def log_quickly(run_id: str, points: PointColumns, workspace: HotWorkspace) -> b
     if not has_valid_times(points):
         return False
     return workspace.tracking.quick_log_columns(run_id, points, MLFLOW)
+
+
+def log_points(run_id: str, points: PointColumns, workspace: HotWorkspace) -> Json:
+    """Log points, and return the answer."""
+    workspace.tracking.log_points(run_id, points, MLFLOW)
+    return {}
 
 
 def log_metric(body: bytes, workspace: HotWorkspace) -> bool:

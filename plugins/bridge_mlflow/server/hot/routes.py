@@ -109,11 +109,13 @@ async def log_metric(call: Call) -> ASGIApp:
 async def log_batch(call: Call) -> ASGIApp:
     """Log points, params and tags."""
     asked, workspace = await _asked(call)
-    if _may_be_quick(asked):
-        found = batch.points_of_batch(asked.body)
-        if found is not None and batch.log_quickly(*found, workspace):
-            return _json(200, NO_CONTENT)
-    return await _in_thread(LOG_BATCH, asked, workspace, call)
+    if not _may_be_quick(asked) or (found := batch.points_of_batch(asked.body)) is None:
+        return await _in_thread(LOG_BATCH, asked, workspace, call)
+    if batch.log_quickly(*found, workspace):
+        return _json(200, NO_CONTENT)
+    # The first points of a run, or of new keys. Asking whether the run exists can take a moment.
+    known = LOG_BATCH._replace(handler=lambda _, there: batch.log_points(*found, there))
+    return await _in_thread(known, asked, workspace, call)
 
 
 def _route(prefix: str, hot: Hot, endpoint: Endpoint) -> Route:

@@ -1,0 +1,91 @@
+"""Sends prepared requests over several connections, with little work of its own."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+
+class Sent(NamedTuple):
+    """The result of sending requests.
+
+    Attributes:
+        seconds: from the first byte until the last answer.
+        own: the processor time of the sender.
+    """
+
+    seconds: float
+    own: float
+
+
+class Connection:
+    """A connection that stays open."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def prepared(self, path: str, body: bytes, content_type: str = "application/json", more: str = "") -> bytes:
+        """Return the bytes of a POST request."""
+        head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\nContent-Type: {content_type}\r\n{more}"
+        return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
+
+    def send(self, request: bytes) -> None:
+        """Send a request and wait for its answer.
+
+        Raises:
+            RuntimeError: the status is not 200.
+        """
+        self._socket.sendall(request)
+        answer = self._socket.recv(65_536)
+        while b"\r\n\r\n" not in answer:
+            answer += self._socket.recv(65_536)
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if not head.startswith(b"HTTP/1.1 200"):
+            raise RuntimeError(answer[:500].decode("latin-1"))
+        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        while len(body) < length:
+            body += self._socket.recv(65_536)
+        self.body = body
+
+    def ask(self, path: str, body: Any) -> Any:
+        """Send a POST request with JSON, and return the JSON of the answer."""
+        self.send(self.prepared(path, json.dumps(body).encode()))
+        return json.loads(self.body)
+
+    def get(self, path: str) -> Any:
+        """Send a GET request, and return the JSON of the answer."""
+        self.send(f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{self._port}\r\n\r\n".encode())
+        return json.loads(self.body)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._socket.close()
+
+
+def send_all(connections: Sequence[Connection], requests: Sequence[Sequence[bytes]]) -> Sent:
+    """Send the requests of each connection one after another, in a thread for each connection."""
+    failed: list[Exception] = []
+
+    def send(connection: Connection, prepared: Sequence[bytes]) -> None:
+        try:
+            for request in prepared:
+                connection.send(request)
+        except (OSError, RuntimeError) as error:
+            failed.append(error)
+
+    pairs = zip(connections, requests, strict=True)
+    threads = [threading.Thread(target=send, args=pair) for pair in pairs]
+    begun, own = time.perf_counter(), time.process_time()
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failed:
+        raise failed[0]
+    return Sent(time.perf_counter() - begun, time.process_time() - own)
