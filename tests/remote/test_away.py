@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from away_server import AwayServer
 from faulty_proxy import Fault
 from submitting import until
 
