@@ -12,6 +12,7 @@ BridgeError
 ├── SchemaMismatch (RuntimeError)      500
 ├── SubmitFailed (RuntimeError)        500
 └── StoreUnavailable (RuntimeError)    503
+    └── TooManyRequests                429
 
 The arguments of an error are values, not a message. The error makes one sentence of them: what happened, with which
 value, and what to do.
@@ -202,6 +203,12 @@ class StoreUnavailable(BridgeError, RuntimeError):
     def __init__(self, place: str, reason: str) -> None:
         self.place, self.reason = place, reason
         super().__init__(f"{place} is not available: {reason}.", place=place, reason=reason)
+
+
+class TooManyRequests(StoreUnavailable):
+    """A server has too much to do for this caller at the moment; trying again later helps."""
+
+    status = 429
 
 
 def shortened(value: Any, most: int = 200) -> str:

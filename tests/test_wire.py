@@ -28,6 +28,7 @@ ERRORS = [
     errors.SchemaMismatch("/folder/workspace.db", 2, 1),
     errors.SubmitFailed("python train.py", 1, "it was killed"),
     errors.StoreUnavailable("/folder", "the disk is full"),
+    errors.TooManyRequests("The server", "it has too much to do"),
 ]
 
 

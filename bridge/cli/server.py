@@ -11,7 +11,7 @@ from typing import Any
 from bridge.cli.find_workspace import find_folder
 from bridge.server.serve import RunningServer, address_name, serve
 from bridge.server.settings import Settings, server_home
-from bridge.store.open import open_store
+from bridge.store.open import peek_store
 from bridge.store.server_records import ServerRecord
 from bridge.store.workspace_stores import WorkspaceStores
 
@@ -30,7 +30,7 @@ def run_server(given: Sequence[str], options: Mapping[str, Any]) -> None:
     with ExitStack() as ended:
         named = []
         for one in given or (None,):
-            named.append(_open(one))
+            named.append(_find(one))
             ended.callback(named[-1][1].close)
 
         def announce(server: RunningServer) -> None:
@@ -45,12 +45,13 @@ def _settings(options: Mapping[str, Any]) -> Settings:
     return Settings(**{**given, "home": Path(given["home"]) if given["home"] else server_home()})
 
 
-def _open(given: str | None) -> tuple[str, WorkspaceStores]:
-    """Open a workspace, and return it with its name in addresses."""
+def _find(given: str | None) -> tuple[str, WorkspaceStores]:
+    """Find a workspace, and return it with its name in addresses."""
     name = ""
     if given is not None and "=" in given and not os.path.exists(given):
         name, _, given = given.partition("=")
-    stores = open_store(find_folder(given, "serve"))
+    folder = find_folder(given, "serve")
+    stores = peek_store(folder)  # the server opens it while it answers health checks
     return name or address_name(stores.name), stores
 
 

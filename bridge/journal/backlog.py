@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from bridge.errors import StoreUnavailable
 from bridge.journal.column_record import RECORD_BYTES
 from bridge.journal.format import CLOCK, NUMBER_SIZE
 from bridge.records.limits import UNWRITTEN_BYTES
@@ -119,6 +120,7 @@ class Unwritten:
     `waiting` are items that are written as soon as the folder is writable.
     `orphans` are the ids of runs that do not exist in the workspace that is now at the path, for example because the
     folder was replaced. `homeless` are the items of these runs.
+    `is_strict` is True if points that cannot be written are refused and not buffered.
     `warnings` maps the id of each run whose points were buffered or dropped to a sentence. A caller that has stored a
     sentence removes it.
     """
@@ -129,9 +131,16 @@ class Unwritten:
         self.homeless = Backlog()
         self.orphans: set[str] = set()
         self.warnings: dict[str, str] = {}
+        self.is_strict = False
 
     def add(self, items: Sequence[Item], backlog: Backlog) -> None:
-        """Add items to `waiting` or `homeless`, and a warning for each of their runs."""
+        """Add items to `waiting` or `homeless`, and a warning for each of their runs.
+
+        Raises:
+            StoreUnavailable: `is_strict` is True. Nothing is added.
+        """
+        if self.is_strict:
+            raise StoreUnavailable(str(self._folder), "new points cannot be written to the disk; try again later")
         for item in items:
             run_id = item.run_id
             sentence = f"Points were buffered in memory because {self._folder} could not be written."

@@ -42,15 +42,13 @@ _LEAST, _MOST = -EXACT_INTEGER, EXACT_INTEGER
 class JournalWriter:
     """The writer of this process's journal. The journal is started when the first point is written.
 
-    The writer combines the open files, the calls that append to them, the buffered points and the leases (which runs
-    this process owns), under one lock.
-    Callers must check points before they log them. Thread-safe. A forked child must call `after_fork`.
+    The writer combines the open files, the calls that append to them, the buffered points and the leases, under one
+    lock. Callers must check points before they log them. Thread-safe. A forked child must call `after_fork`.
 
-    If a signal handler or finalizer interrupts a call and logs a point, an inner writer writes this point to a separate
-    journal. If such a handler raises, its exception leaves the interrupted call. The point of that call is then written
-    once or not at all.
+    If a signal handler or finalizer interrupts a call and logs a point, an inner writer writes it to another journal.
+    If such a handler raises, its exception leaves the interrupted call, whose point is written once or not at all.
 
-    `leases` is the object that writes the leases.
+    `leases` writes the leases, which state what runs this process owns. `unwritten` are the buffered points.
 
     Args:
         folder: the folder of the journals. It is created if it does not exist.
@@ -73,8 +71,8 @@ class JournalWriter:
         self._lock, self._quick_block = lock, quick_block(lock)
         self._files, self._inner = files, _Inner(files)
         self._leases = Leases()
-        self._unwritten = Unwritten(files.folder)
-        self._appender = Appender(files, self._leases, self._unwritten)
+        self.unwritten = Unwritten(files.folder)
+        self._appender = Appender(files, self._leases, self.unwritten)
         self.leases = LeaseWriter(self._lock, self._appender, self._inner.leases)
         self._is_following = False
         self._retry_at = 0.0  # assigned last, because `__del__` checks whether it exists
@@ -154,8 +152,8 @@ class JournalWriter:
         """Append points in the given order with one write. The cells of a row are written together or not at all.
 
         Points that cannot be written are buffered in memory, and are written first when writing works again.
-        Columns are appended with one write for each record. Other threads can log between these writes.
-        If the call must wait for the disk, it waits once, after the last write.
+        Columns are appended with one write for each record, between which other threads can log.
+        A call that must wait for the disk waits once, after the last write.
         """
         if self._is_within():
             self._inner.writer().log(run_id, points, api)
@@ -170,7 +168,7 @@ class JournalWriter:
                 self._appender.finish_sync()
 
     def _append_or_wait(self, run_id: str, items: list[Item]) -> None:
-        unwritten = self._unwritten
+        unwritten = self.unwritten
         if run_id in unwritten.orphans:
             unwritten.add(items, unwritten.homeless)
         elif unwritten.waiting:
@@ -204,7 +202,7 @@ class JournalWriter:
             return
         with self._lock:
             self._appender.start_call()
-            if self._unwritten.waiting:
+            if self.unwritten.waiting:
                 self._write_waiting(force=True)
             self._appender.finish_sync()
             self._appender.call = None
@@ -219,7 +217,7 @@ class JournalWriter:
         with self._lock:
             self._appender.start_call()
             self._appender.check_unchanged()
-            if self._unwritten.waiting:
+            if self.unwritten.waiting:
                 self._write_waiting(force=False)
             self._appender.finish_sync()
             self._appender.call = None
@@ -232,7 +230,7 @@ class JournalWriter:
 
         A caller that stores a sentence removes it from this dict.
         """
-        return self._unwritten.warnings
+        return self.unwritten.warnings
 
     @property
     def unsynced(self) -> dict[str, int]:
@@ -250,6 +248,11 @@ class JournalWriter:
         self._appender.mark_synced(stored)
 
     @property
+    def position(self) -> tuple[str, int]:
+        """The id and the size of the open journal; "" and 0 if no journal is open."""
+        return (self.journal_id, self._files.current.size) if self.journal_id else ("", 0)
+
+    @property
     def journal_id(self) -> str:
         """The id of the open journal; empty if no journal is open."""
         return self._files.current.id
@@ -262,14 +265,14 @@ class JournalWriter:
             return
         with self._lock:
             self._appender.start_call()
-            if self._unwritten.waiting:
+            if self.unwritten.waiting:
                 self._write_waiting(force=True)
             problems = self._problems()
             if problems:
                 logger.error("%s: %s.", self.folder, "; ".join(problems))
             self._files.close_all()
             # Before a caller logs to one of these runs again, it asks the store whether the run exists.
-            self._unwritten.orphans = set()
+            self.unwritten.orphans = set()
             self._files.close_folders()
             self._appender.call = None
 
@@ -295,7 +298,7 @@ class JournalWriter:
     @property
     def waits_for_workspace(self) -> bool:
         """Whether journals or points wait until their workspace is at the path again."""
-        if self._files.lost or self._unwritten.homeless:
+        if self._files.lost or self.unwritten.homeless:
             return True
         return self._inner.made is not None and self._inner.made.waits_for_workspace
 
@@ -310,10 +313,9 @@ class JournalWriter:
     def follow_workspace(self, workspace_id: str, orphans: set[str]) -> bool:
         """Continue in the workspace of the folder that `open_folder` has opened, after the earlier one was replaced.
 
-        Return whether this succeeded.
         Journals of this workspace are put back with all their records. They keep their ids, so points that are already
-        stored are not stored again. Journals of another workspace stay open until that workspace is at the path again.
-
+        stored are not stored again. Journals of another workspace stay open until it is at the path again.
+        Return whether this succeeded.
         `workspace_id` was read after `open_folder`. `orphans` are the runs of this process that this workspace does not
         have. Their points are buffered in memory.
         """
@@ -332,7 +334,7 @@ class JournalWriter:
             self._files.workspace_id = workspace_id
             for run_id in orphans:
                 self._leases.discard(run_id)
-            self._unwritten.sort(orphans)
+            self.unwritten.sort(orphans)
             for run_id in orphans:
                 # New points of an orphan must be buffered in memory, even if the journal was put back.
                 self.recheck_run(run_id)
@@ -349,7 +351,7 @@ class JournalWriter:
         now = time.monotonic()
         if not force and now < self._retry_at:
             return
-        waiting = self._unwritten.waiting
+        waiting = self.unwritten.waiting
         while waiting:
             items = waiting.first(ITEMS_AT_ONCE)
             written = self._appender.append_points(items)
@@ -368,10 +370,10 @@ class JournalWriter:
     def _problems(self, run_id: str | None = None) -> list[str]:
         """Return sentences about problems with the points of a run or of all runs. None means all runs."""
         reason = self._appender.reason
-        problems = self._unwritten.describe(run_id, reason)
+        problems = self.unwritten.describe(run_id, reason)
         if self._appender.unsynced:
             problems.append(f"{reason}; the disk may not have the last points")
-        lost = self._files.lost if run_id is None or run_id in self._unwritten.orphans else []
+        lost = self._files.lost if run_id is None or run_id in self.unwritten.orphans else []
         if lost or not self.is_in_place():
             problems.append(f"the last points are in a journal that was removed: create the folder {self.folder} again")
         return problems
@@ -389,9 +391,8 @@ class _Inner:
 
     def writer(self) -> JournalWriter:
         """Return the inner writer; create it at the first call."""
-        if self.made is None:
-            outer = self._outer
-            self.made = JournalWriter(outer.folder, outer.fsync, outer.shared, outer.workspace_id)
+        files = self._outer
+        self.made = self.made or JournalWriter(files.folder, files.fsync, files.shared, files.workspace_id)
         return self.made
 
     def leases(self) -> LeaseWriter:

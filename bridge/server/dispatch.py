@@ -18,6 +18,7 @@ from bridge.server.audited import Log, body_of, is_audited, record, target_of
 from bridge.server.headers import secure
 from bridge.server.hosts import values_of
 from bridge.server.recheck import Recheck
+from bridge.server.request_id import retry_after, with_request_id
 from bridge.server.roles import Caller, Role
 from bridge.server.routes import Call, Match, Route, RouteTable
 from bridge.server.workspaces import ServedWorkspace, Workspaces, current
@@ -26,8 +27,15 @@ logger = logging.getLogger("bridge")
 
 CLOSE = {"Connection": "close"}
 
-RETRY_SECONDS = "5"
-"""The time after which a client may repeat a request that was answered with the status 503."""
+
+class Admission(Protocol):
+    """Decides whether a server can answer one more request."""
+
+    def admit(self, scope: Scope, route: Route, workspace: ServedWorkspace | None, caller: Caller | None) -> None:
+        """Count a request. `StoreUnavailable` if the server cannot answer it now."""
+
+    def leave(self, scope: Scope) -> None:
+        """Forget a request, if `admit` has counted it."""
 
 
 class Identity(Protocol):
@@ -64,6 +72,7 @@ class Dispatcher:
         server_routes: the routes of the server itself, such as `/healthz`.
         base_path: what all addresses begin with, such as `/runs`; empty for none.
         audit: the log of deletions and restores.
+        admission: decides whether the server can answer one more request.
     """
 
     def __init__(
@@ -74,10 +83,11 @@ class Dispatcher:
         server_routes: Sequence[Route] = (),
         base_path: str = "",
         audit: Log | None = None,
+        admission: Admission | None = None,
     ) -> None:
         self._workspaces, self._identity = workspaces, identity
         self.table, self.server_table = RouteTable(routes), RouteTable(server_routes)
-        self._base_path, self._audit = base_path, audit
+        self._base_path, self._audit, self._admission = base_path, audit, admission
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -104,6 +114,8 @@ class Dispatcher:
         finally:
             if "recheck" in state:
                 state["recheck"].stop()
+            if self._admission is not None:
+                self._admission.leave(scope)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         found: _Found | Response | None = None
@@ -156,6 +168,10 @@ class Dispatcher:
     async def _prepare(self, scope: Scope, receive: Receive, found: _Found) -> Receive:
         """Prepare the call of an endpoint, and return the function that receives the body of the request."""
         scope["state"]["role"] = found.caller.role if found.caller else None
+        scope["state"].update(route=found.match.route.path, caller=found.caller)
+        scope["state"]["workspace"] = found.workspace.name if found.workspace else None
+        if self._admission is not None:
+            self._admission.admit(scope, found.match.route, found.workspace, found.caller)
         if found.workspace is not None:
             current.set(found.workspace)  # the server answers each request in a context of its own
         if self._audit is None or found.caller is None or not is_audited(found.match.route):
@@ -214,11 +230,9 @@ async def _end(scope: Scope, receive: Receive, send: Send) -> None:
 
 def error_response(error: BridgeError, status: int | None = None) -> Response:
     """Return the answer that reports an error, as one sentence in JSON."""
-    content = json.dumps(dump_error(error), ensure_ascii=False).encode(errors="replace")
-    headers = {"Cache-Control": "no-store"}
-    if (status or error.status) == 503:
-        headers["Retry-After"] = RETRY_SECONDS
-    return Response(content, status or error.status, headers, "application/json")
+    content = json.dumps(with_request_id(dump_error(error)), ensure_ascii=False).encode(errors="replace")
+    status = status or error.status
+    return Response(content, status, {"Cache-Control": "no-store", **retry_after(status)}, "application/json")
 
 
 def not_found() -> Response:

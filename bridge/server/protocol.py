@@ -6,8 +6,10 @@ Without the limits, one client could fill the memory of the server, or all of it
 from __future__ import annotations
 
 import asyncio
+import math
 import socket
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -28,6 +30,9 @@ HEAD_SECONDS = 10.0
 BODY_SECONDS, BODY_BYTES_PER_SECOND = 10.0, 1024
 """After this time, a body must arrive at least at this rate, measured over each further period of this length."""
 
+DROPPED_BYTES = 256 * 1024
+"""The rest of a request that was answered early is dropped. If it is longer than this, the connection is closed."""
+
 WRITE_SECONDS = 300.0
 """A connection whose client reads nothing of an answer is closed after this time."""
 
@@ -37,6 +42,22 @@ TOO_LONG = "The head of the request is too long."
 
 class Refused(Exception):
     """A request that is refused while it is parsed. The parser turns it into an error of its own."""
+
+
+@dataclass
+class Body:
+    """The body of a request while it arrives. The application finds it in `scope["state"]["body"]`.
+
+    Attributes:
+        left: the bytes that have not arrived yet. It is infinite for a body in pieces.
+    """
+
+    left: float
+
+    @property
+    def is_long(self) -> bool:
+        """Whether so much is left that an answer which does not need it must close the connection."""
+        return self.left > DROPPED_BYTES
 
 
 class Protocol(HttpToolsProtocol):
@@ -59,6 +80,7 @@ class Protocol(HttpToolsProtocol):
         self._body_timer: asyncio.TimerHandle | None = None
         self._write_timer: asyncio.TimerHandle | None = None
         self._lingering: LingeringTransport | None = None
+        self._body = Body(0)
 
     # Connections
 
@@ -145,16 +167,19 @@ class Protocol(HttpToolsProtocol):
         is_chunked = any(name == b"transfer-encoding" for name, _ in self.headers)
         if is_chunked and self.parser.get_http_version() != "1.1":
             self._refuse("A body in pieces needs HTTP/1.1.")
+        self._body = self.scope["state"]["body"] = Body(_length(self.headers))
         super().on_headers_complete()
         self._lingering = LingeringTransport(self.transport, self.loop, self.cycle)
         self.cycle.transport = self._lingering  # type: ignore[assignment]  # it has what a cycle uses
 
     def on_body(self, body: bytes) -> None:
+        self._body.left -= len(body)
         super().on_body(body)
         self._was_paused |= self.flow.read_paused
 
     def on_message_complete(self) -> None:
         super().on_message_complete()
+        self._body.left = 0
         self._body_timer = _stopped(self._body_timer)
         self._is_in_head = self._ended_here = True
 
@@ -196,12 +221,6 @@ class Protocol(HttpToolsProtocol):
 
     # Answers
 
-    def on_response_complete(self) -> None:
-        super().on_response_complete()
-        cycle = self.cycle
-        if self._lingering is not None and cycle.response_complete and cycle.more_body and not self.pipeline:
-            self._lingering.close()  # the request was refused before its body has arrived
-
     def pause_writing(self) -> None:
         super().pause_writing()
         self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
@@ -218,6 +237,13 @@ def protocol_of(connections: Connections) -> Callable[..., Protocol]:
         return Protocol(*arguments, connections=connections, **named)
 
     return make
+
+
+def _length(headers: list[tuple[bytes, bytes]]) -> float:
+    """Return the length of a body. The parser has checked the headers."""
+    if any(name == b"transfer-encoding" for name, _ in headers):
+        return math.inf
+    return next((int(value) for name, value in headers if name == b"content-length"), 0)
 
 
 def _stopped(timer: asyncio.TimerHandle | None) -> asyncio.TimerHandle | None:

@@ -75,6 +75,7 @@ class Route:
             is shown.
         is_for_experiments: whether the endpoint itself checks what a sender whose token is for one experiment may see
             and change; see `Caller.experiment_id`. The server refuses such a sender on all other routes.
+        is_stream: whether the answer can be a stream of events.
     """
 
     method: str
@@ -85,6 +86,7 @@ class Route:
     body_bytes: int | None = JSON_BYTES
     is_page: bool = False
     is_for_experiments: bool = False
+    is_stream: bool = False
 
 
 class Match(NamedTuple):

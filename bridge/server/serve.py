@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket
 import threading
@@ -12,19 +13,29 @@ from types import TracebackType
 
 import numpy  # noqa: F401  # the first request that needs it would wait for the import
 import uvicorn
+from starlette.types import ASGIApp
 
+from bridge.errors import BridgeError
+from bridge.server.access_log import AccessLog
+from bridge.server.admission import Admission
 from bridge.server.connections import Connections
 from bridge.server.dispatch import Dispatcher, Identity
 from bridge.server.files.native_routes import file_routes
+from bridge.server.folding import Folding
 from bridge.server.identity.access import Access
 from bridge.server.identity.reachable import Proxy, Reachable
+from bridge.server.measured import Measured
 from bridge.server.memory import return_large_blocks
 from bridge.server.native.routes import native_routes
+from bridge.server.observed import Observed
 from bridge.server.open_identity import OpenIdentity
+from bridge.server.operations import operation_routes
 from bridge.server.page import Page
 from bridge.server.plugin_routes import plugin_routes
+from bridge.server.portal.live import end_streams
 from bridge.server.portal.team import portal_routes
 from bridge.server.protocol import protocol_of
+from bridge.server.routes import Route
 from bridge.server.settings import Settings
 from bridge.server.start import listen
 from bridge.server.stopping import StoppingServer
@@ -41,6 +52,8 @@ def app(
     settings: Settings,
     page: Page | None = None,
     access: Access | None = None,
+    admission: Admission | None = None,
+    operations: Sequence[Route] = (),
 ) -> Dispatcher:
     """Return the application that answers the requests to workspaces."""
     page = page or Page(settings.base_path)
@@ -49,11 +62,11 @@ def app(
         routes += native_routes()
         routes += file_routes()
         routes += plugin_routes(settings.plugin_options)
-    server_routes = page.server_routes(workspaces, identity)
+    server_routes = [*operations, *page.server_routes(workspaces, identity)]
     if access is not None:
         server_routes += access.sign_in.routes()
     audit = access.audit if access is not None else None
-    return Dispatcher(workspaces, identity, routes, server_routes, settings.base_path, audit)
+    return Dispatcher(workspaces, identity, routes, server_routes, settings.base_path, audit, admission)
 
 
 def access_of(settings: Settings, port: int, page: Page) -> Access | None:
@@ -78,12 +91,21 @@ class RunningServer:
     Args:
         workspaces: the workspaces.
         settings: the settings.
+        folds: whether the server opens and folds the workspaces itself, and refuses what it cannot store. The process
+            must not use the workspaces for anything else.
+        announce: is called once the server answers requests to the workspaces.
 
     Raises:
         InvalidValue: the port is in use, or this process may not listen on it.
     """
 
-    def __init__(self, workspaces: Workspaces, settings: Settings) -> None:
+    def __init__(
+        self,
+        workspaces: Workspaces,
+        settings: Settings,
+        folds: bool = False,
+        announce: Callable[[RunningServer], None] = lambda server: None,
+    ) -> None:
         self._socket: socket.socket = listen(settings.port, settings.host)
         self.port: int = self._socket.getsockname()[1]
         self.local_address = f"http://{settings.local_host}:{self.port}{settings.base_path}"
@@ -97,31 +119,56 @@ class RunningServer:
         self.connections = Connections(
             settings.connections, settings.peer_connections, frozenset(settings.trust_proxy), identity.is_personal
         )
-        config = uvicorn.Config(
-            app(workspaces, identity, settings, page, self.access),
-            http=protocol_of(self.connections),  # type: ignore[arg-type]  # uvicorn only calls it
-            loop="uvloop",
-            ws="none",
-            lifespan="on",
-            access_log=False,
-            log_config=None,
-            log_level="error",
-            proxy_headers=False,
-            server_header=False,
-            timeout_graceful_shutdown=UPLOAD_SECONDS,
-            timeout_keep_alive=60,
-        )
-        self._server = StoppingServer(config)
+        self._folding = Folding(workspaces.values(), self.stop) if folds else None
+        self._log = AccessLog(settings.access_log) if settings.access_log else None
+        self._announce = announce
+        self._failure: Exception | None = None
+        measured = Measured(self.connections, self._folding.workspaces.values() if self._folding else ())
+        operations = operation_routes(self._folding, measured, identity)
+        application = app(workspaces, identity, settings, page, self.access, Admission(self._folding), operations)
+        config = _config(Observed(application, measured, self._log), self.connections)
+        beside = [self._tell, *([self._folding.run] if self._folding else []), *([self._reopen] if self._log else [])]
+        self._server = StoppingServer(config, beside, self._end_streams)
         self._thread = threading.Thread(target=self.run, name="runbridge server", daemon=True)
 
     def run(self) -> None:
-        """Answer requests until SIGINT, SIGTERM or `stop`."""
+        """Answer requests until SIGINT, SIGTERM or `stop`.
+
+        Raises:
+            BridgeError: a workspace cannot be opened.
+        """
         try:
             with suppress(KeyboardInterrupt):
                 self._server.run(sockets=[self._socket])
         finally:
+            if self._folding is not None:
+                self._folding.close()
             if self.access is not None:
                 self.access.close()
+            if self._log is not None:
+                self._log.close()
+        failure = self._failure or (self._folding.failure if self._folding else None)
+        if failure is not None:
+            raise failure
+
+    async def _tell(self) -> None:
+        if self._folding is not None:
+            await self._folding.opened.wait()
+        try:
+            self._announce(self)
+        except (OSError, BridgeError) as error:  # such as a pipe that no process reads
+            self._failure = error
+            self.stop()
+
+    async def _reopen(self) -> None:
+        assert self._log is not None
+        while True:
+            await asyncio.sleep(1)
+            self._log.reopen_if_moved()
+
+    def _end_streams(self) -> None:
+        for workspace in self._workspaces.values():
+            end_streams(workspace.served)
 
     def __enter__(self) -> RunningServer:
         self._thread.start()
@@ -144,26 +191,41 @@ class RunningServer:
         self._server.should_exit = True
 
 
+def _config(application: ASGIApp, connections: Connections) -> uvicorn.Config:
+    return uvicorn.Config(
+        application,
+        http=protocol_of(connections),  # type: ignore[arg-type]  # uvicorn only calls it
+        loop="uvloop",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_config=None,
+        log_level="error",
+        proxy_headers=False,
+        server_header=False,
+        timeout_graceful_shutdown=UPLOAD_SECONDS,
+        timeout_keep_alive=60,
+    )
+
+
 def serve(
     stores: Sequence[tuple[str, WorkspaceStores]], settings: Settings, announce: Callable[[RunningServer], None]
 ) -> None:
     """Serve workspaces in this thread until SIGINT or SIGTERM.
 
     Args:
-        stores: the workspaces with their names in addresses.
+        stores: the workspaces with their names in addresses. They need not be open yet.
         settings: the settings.
-        announce: is called once the server listens.
+        announce: is called once the server answers requests to the workspaces.
 
     Raises:
         InvalidValue: two workspaces have the same name, or the port is in use.
+        BridgeError: a workspace cannot be opened.
     """
     return_large_blocks()
-    server = RunningServer(
-        Workspaces([ServedWorkspace(name, one, settings.file_rules) for name, one in stores]), settings
-    )
+    workspaces = Workspaces([ServedWorkspace(name, one, settings.file_rules) for name, one in stores])
     with suppress(KeyboardInterrupt):  # the server handles Ctrl-C only once it runs
-        announce(server)
-        server.run()
+        RunningServer(workspaces, settings, True, announce).run()
 
 
 def serve_background(

@@ -12,10 +12,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.errors import BridgeError, InvalidState, NotAllowed, StoreUnavailable
 from bridge.journal.folder import JournalFolder
-from bridge.journal.format import read_boot_time
+from bridge.journal.format import RECORDS_AT, read_boot_time
 from bridge.journal.locks import LockTaken, ThreadLock
 from bridge.journal.system import CallFailed, is_of_handler
 from bridge.store.backend import Backend
@@ -26,6 +27,9 @@ from bridge.store.late_reads import PAUSE_SECONDS, may_be_late
 from bridge.store.lease_watch import ClientWatch, LeaseWatch
 from bridge.store.packages import has_package
 from bridge.store.unfolded import UnfoldedBytes
+
+if TYPE_CHECKING:
+    from bridge.store.intake import Intake
 
 logger = logging.getLogger("bridge")
 
@@ -72,6 +76,7 @@ class Folding:
         self._inner, self._read_only, self._is_remote = inner, read_only, is_remote
         self._folder = JournalFolder(folder, shared)
         self._lock = ThreadLock(str(folder))
+        self.intake: Intake | None = None  # in a server, it decides when reads fold
         self._begin(workspace_id)
 
     def _begin(self, workspace_id: str) -> None:
@@ -134,6 +139,33 @@ class Folding:
             except StoreUnavailable as error:
                 self._late_until = time.monotonic() + PAUSE_SECONDS
                 logger.warning("The newest points are not stored yet, so reads do not return them. %s", error)
+
+    def fold_for_read(self) -> None:
+        """Fold before a read. In a server, reads do not always fold; see `Intake`."""
+        if self.intake is None:
+            self.fold()
+        elif self.intake.must_fold():
+            self.fold_for(self.intake, wait=True)
+
+    def fold_for(self, intake: Intake, wait: bool) -> None:
+        """Fold, and tell a server's intake if everything was folded. See `fold`."""
+        before = intake.position()
+        self.fold(wait)
+        if not self.is_late and (wait or self._has_folded(*before[0])):
+            intake.folded(before)
+
+    def _has_folded(self, journal_id: str, size: int) -> bool:
+        return not size or self._cutter.seen.get(journal_id, 0) >= size
+
+    def backlog_bytes(self) -> int:
+        """Return about how many bytes of all journals are not folded. The records of leases are counted too."""
+        with self._border():
+            self._folder.look()
+            sizes = self._folder.sizes()
+        seen = self._cutter.seen
+        left = {journal_id: size for journal_id, size in sizes.items() if seen.get(journal_id) != size}
+        receipts = self._inner.get_receipts(list(left)) if left else {}
+        return sum(max(0, size - max(receipts.get(id, 0), seen.get(id, 0), RECORDS_AT)) for id, size in left.items())
 
     def _fold(self, wait: bool) -> None:
         until = read_boot_time()

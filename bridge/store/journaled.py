@@ -19,8 +19,10 @@ from bridge.records.point_columns import PointColumns
 from bridge.records.run import TERMINAL_STATUSES, Lease, RunChanges
 from bridge.records.series import NATIVE, Point
 from bridge.store.background import Background, background
+from bridge.store.intake import Intake
 from bridge.store.journal_warnings import store_warnings
 from bridge.store.owned_runs import OwnedRuns
+from bridge.store.packages import check_package
 from bridge.store.place_watch import PlaceWatch
 from bridge.store.points import check_points, has_valid_times
 from bridge.store.wrapper import WrappedBackend
@@ -38,9 +40,9 @@ logger = logging.getLogger("bridge")
 
 
 class JournaledStore(WrappedBackend):
-    """A backend that logs points to a journal. Before a read it folds: it copies points from journals to `inner`.
+    """A backend that logs points to a journal, renews leases, and folds before a read.
 
-    It also renews leases, the records that name the process that owns a run.
+    A fold copies points from journals to `inner`. A lease is the record that names the process that owns a run.
 
     Args:
         inner: the backend that stores everything.
@@ -100,11 +102,7 @@ class JournaledStore(WrappedBackend):
 
     @property
     def quick_log(self) -> Callable[[str, str, Value, int, int | None, int], bool]:
-        """A function with the arguments of `log`, which appends a number to a series that the journal already defines.
-
-        If it returns False, it has not appended the point, and the caller must call `log`. The timestamp must be an
-        int. This saves the function call of `log`. A caller may store the function as long as it stores this store.
-        """
+        """A function with the arguments of `log`, for numbers of known series. If it returns False, call `log`."""
         return self._writer.log_number
 
     @property
@@ -204,7 +202,7 @@ class JournaledStore(WrappedBackend):
     def hold_lease(self, run_id: str) -> None:
         """Own a run until the run ends, its lease is released, or this process ends.
 
-        If this process ends first, the run becomes Failed. If it writes nothing for long, the run is NotResponding.
+        If this process ends first, the run becomes Failed, and if it is silent for long, NotResponding.
         A lease that is held twice must be released twice.
         """
         if self._read_only:
@@ -233,10 +231,8 @@ class JournaledStore(WrappedBackend):
         return self.inner.end_leases(gone, silent)
 
     def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
-        from bridge.store.packages import check_package
-
         check_package("numpy", "reading metrics")
-        self._folding.fold()
+        self._folding.fold_for_read()
         return self.inner.get_series_of(run_ids, keys)
 
     def flush(self, run_id: str | None = None) -> None:
@@ -247,6 +243,10 @@ class JournaledStore(WrappedBackend):
             self._writer.mark_synced(self.inner.get_receipts(list(self._writer.unsynced)))
         self._writer.flush(run_id)  # every reader folds the points that it finds in the journals
         store_warnings(self.inner, self._writer)
+
+    def be_served(self) -> Intake:
+        """Return what a server must know about new points. Log calls and reads then behave as `Intake` describes."""
+        return Intake(self._writer, self._folding)
 
     @property
     def is_late(self) -> bool:
@@ -320,7 +320,7 @@ class JournaledStore(WrappedBackend):
 
     def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
         if latest:
-            self._folding.fold()
+            self._folding.fold_for_read()
         found = self.inner.get_runs(run_ids, latest)
         if self._claim_back(found.values()):
             found = self.inner.get_runs(run_ids, latest)
@@ -365,18 +365,18 @@ class JournaledStore(WrappedBackend):
                 self._owned.drop(run_id)
 
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
-        self._folding.fold()
+        self._folding.fold_for_read()
         return self.inner.search_runs(query)
 
     def search_run_ids(self, query: RunQuery) -> Page[str]:
-        self._folding.fold()
+        self._folding.fold_for_read()
         return self.inner.search_run_ids(query)
 
     @property
     def views(self) -> RunViews:
         from bridge.store.folded_views import FoldedViews
 
-        return FoldedViews(self.inner.views, lambda: self._folding.fold())
+        return FoldedViews(self.inner.views, lambda: self._folding.fold_for_read())
 
 
 _stores: weakref.WeakSet[JournaledStore] = weakref.WeakSet()

@@ -177,9 +177,18 @@ def test_a_client_that_sends_too_much_still_gets_the_sentence(raw: RawServer) ->
         connection.close()
 
 
-def test_an_answer_before_the_end_of_the_body_ends_the_connection(raw: RawServer) -> None:
-    answer = raw.sent(raw.head("POST /nothing HTTP/1.1", "Content-Length: 100000") + b"abc")
-    assert status(answer) == 404
+@pytest.mark.parametrize("rest", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+def test_an_answer_before_the_end_of_a_long_body_ends_the_connection(raw: RawServer, rest: str) -> None:
+    answer = raw.sent(raw.head("POST /nothing HTTP/1.1", rest) + b"3\r\nabc\r\n")
+    assert status(answer) == 404 and b"connection: close" in answer
+
+
+def test_after_an_answer_before_the_end_of_a_short_body_the_connection_is_used_again(raw: RawServer) -> None:
+    with raw.connect() as connection:
+        for _ in range(3):
+            connection.sendall(raw.head("POST /nothing HTTP/1.1", "Content-Length: 100000"))
+            assert connection.recv(65_536).startswith(b"HTTP/1.1 404 ")
+            connection.sendall(bytes(100_000))
 
 
 def test_one_address_has_a_number_of_connections() -> None:

@@ -16,6 +16,8 @@ from starlette.types import ASGIApp
 
 from bridge.server.connections import Connections
 from bridge.server.dispatch import Dispatcher
+from bridge.server.measured import Measured
+from bridge.server.observed import Observed
 from bridge.server.open_identity import OpenIdentity
 from bridge.server.protocol import Protocol, protocol_of
 from bridge.server.routes import Call, Route
@@ -105,7 +107,7 @@ def raw_server(connections: Connections, routes: Sequence[Route] = ROUTES) -> It
     """Run a server until the end of the block."""
     listening = listen_on(0)
     port = listening.getsockname()[1]
-    application = Dispatcher(Workspaces([]), OpenIdentity(port), (), routes)
+    application = Observed(Dispatcher(Workspaces([]), OpenIdentity(port), (), routes), Measured(connections))
     http: Any = protocol_of(connections)
     config = uvicorn.Config(
         application,

@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -33,7 +33,11 @@ class ServedBySubprocess(NamedTuple):
 
 @contextmanager
 def served(
-    workspaces: Mapping[str, Path], log: Path, *options: str, environment: Mapping[str, str] | None = None
+    workspaces: Mapping[str, Path],
+    log: Path,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = ("-m", "bridge"),
 ) -> Iterator[ServedBySubprocess]:
     """Serve workspaces without tokens on a free port.
 
@@ -42,11 +46,12 @@ def served(
         log: the file for the output of the server.
         options: more options of the command.
         environment: variables in addition to those of this process.
+        program: how Python runs the command.
     """
     names = [f"{name}={folder}" for name, folder in workspaces.items()]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "bridge", "server", *names, "--no-token", "--port", "0", *options],
+            [sys.executable, *program, "server", *names, "--no-token", "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=output,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},

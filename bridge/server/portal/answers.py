@@ -14,6 +14,7 @@ from bridge.errors import BridgeError
 from bridge.records.wire import dump_error
 from bridge.server.memory import after_answer
 from bridge.server.portal.ask import Ask
+from bridge.server.request_id import retry_after, with_request_id
 from bridge.store.frames import MEDIA_TYPE, Frame
 
 GZIP_FROM_BYTES = 4_000
@@ -43,8 +44,10 @@ def frame_answer(frame: Frame) -> Response:
 
 def error_answer(error: BridgeError) -> Response:
     """Return an answer that reports an error."""
-    content = json.dumps(dump_error(error), ensure_ascii=False).encode(errors="replace")
-    return Response(content, error.status, {"Cache-Control": "no-store"}, "application/json")
+    content = json.dumps(with_request_id(dump_error(error)), ensure_ascii=False).encode(errors="replace")
+    return Response(
+        content, error.status, {"Cache-Control": "no-store", **retry_after(error.status)}, "application/json"
+    )
 
 
 def number(value: float | None) -> float | str | None:

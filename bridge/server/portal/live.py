@@ -15,6 +15,7 @@ from bridge.errors import StoreUnavailable
 from bridge.records.views import Changes
 from bridge.server.portal.answers import json_answer
 from bridge.server.portal.ask import Ask
+from bridge.server.portal.served import Served
 from bridge.store.late_reads import late_reads
 from bridge.store.views import RunViews
 
@@ -28,7 +29,10 @@ TICK_SECONDS, EVENT_SECONDS, COMMENT_SECONDS, PAUSE_SECONDS = 0.25, 0.5, 15.0, 2
 proxies keep it open, and how long the watcher waits after an error."""
 
 MOST_LISTENERS = 100
-EVENTS = "text/event-stream"
+EVENTS, WATCHER = "text/event-stream", "watcher"
+
+LAST_EVENT = "event: end\ndata: {}\n\n"
+"""The last event of a stream that ends because the server stops. The client may connect again."""
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 """`X-Accel-Buffering` tells nginx to pass events on immediately."""
@@ -110,6 +114,9 @@ class Watcher:
 
     Unless a method states otherwise, it may be called only in the event loop.
 
+    Attributes:
+        is_ending: whether the server stops, so that all listeners must end.
+
     Args:
         store: returns the store of the workspace.
     """
@@ -119,6 +126,7 @@ class Watcher:
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
         self._seen, self._is_new = "", False
+        self.is_ending = False
         self._thread = ThreadPoolExecutor(1, "portal-changes")
 
     @property
@@ -154,6 +162,18 @@ class Watcher:
         if not self._listeners and self._task is not None:
             self._task.cancel()
             self._task = None
+
+    async def pause(self) -> None:
+        """Wait between two events of a stream, but not if the server stops."""
+        end = asyncio.get_running_loop().time() + EVENT_SECONDS
+        while not self.is_ending and (left := end - asyncio.get_running_loop().time()) > 0:
+            await asyncio.sleep(min(left, 0.1))
+
+    def end(self) -> None:
+        """Let all listeners end, because the server stops."""
+        self.is_ending = True
+        for listener in self._listeners:
+            listener.changed.set()
 
     async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
@@ -212,9 +232,16 @@ def get_changes(ask: Ask) -> Response:
     accepted = ask.headers.get("accept", "")
     if "application/json" in accepted and EVENTS not in accepted:
         return json_answer(ask, listener.pending.take())
-    watcher: Watcher = ask.served.kept("watcher", lambda: Watcher(lambda: ask.served.stores.tracking))
+    watcher: Watcher = ask.served.kept(WATCHER, lambda: Watcher(lambda: ask.served.stores.tracking))
     watcher.check_free()
     return StreamingResponse(_events(watcher, listener), headers=HEADERS, media_type=EVENTS)
+
+
+def end_streams(served: Served) -> None:
+    """Let all streams of a workspace end with a last event. Call it in the event loop."""
+    watcher: Watcher | None = served.find(WATCHER)
+    if watcher is not None:
+        watcher.end()
 
 
 async def _events(watcher: Watcher, listener: Listener) -> AsyncIterator[str]:
@@ -226,11 +253,15 @@ async def _events(watcher: Watcher, listener: Listener) -> AsyncIterator[str]:
     try:
         yield "retry: 1000\n\n" + _event(listener.pending.take())
         while True:
-            await asyncio.sleep(EVENT_SECONDS)
+            await watcher.pause()
             while not await _has_changed(listener):
                 yield ":\n\n"
             listener.changed.clear()
-            yield _event(listener.pending.take())
+            if not listener.pending.is_empty or not watcher.is_ending:
+                yield _event(listener.pending.take())
+            if watcher.is_ending:
+                yield LAST_EVENT
+                return
     finally:
         watcher.remove(listener)
 

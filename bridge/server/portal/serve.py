@@ -7,6 +7,7 @@ import hashlib
 import logging
 from collections.abc import Awaitable, Callable
 from contextlib import nullcontext
+from contextvars import copy_context
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
@@ -41,7 +42,8 @@ def endpoint(entry: Entry, served: Served) -> Callable[[Request], Awaitable[Resp
         try:
             role = _allowed(entry, request)
             ask = Ask(served, role, request.path_params, request.query_params, request.headers, await _body(request))
-            return await asyncio.get_running_loop().run_in_executor(threads, _answer, entry, ask)
+            call = copy_context().run  # errors name the request
+            return await asyncio.get_running_loop().run_in_executor(threads, call, _answer, entry, ask)
         except BridgeError as error:
             return error_answer(error)
         except ClientDisconnect:

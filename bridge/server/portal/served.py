@@ -41,6 +41,11 @@ class Served:
                 self._kept[name] = make()
             return self._kept[name]
 
+    def find(self, name: str) -> Any:
+        """Return the object with a name, or None if none was made."""
+        with self._lock:
+            return self._kept.get(name)
+
     def cursor(self) -> str:
         """Return the present cursor of `RunViews.get_changes`."""
         return self.stores.tracking.views.get_changes().cursor

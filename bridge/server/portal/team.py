@@ -6,6 +6,7 @@ from starlette.types import ASGIApp
 
 from bridge.errors import NotAllowed
 from bridge.server.dispatch import error_response
+from bridge.server.portal.live import get_changes
 from bridge.server.portal.routes import TABLE, Entry
 from bridge.server.portal.serve import endpoint
 from bridge.server.routes import Call, Endpoint, Route
@@ -22,6 +23,7 @@ def portal_routes() -> list[Route]:
             _endpoint(entry),
             entry.needs,
             "read" if entry.method == "GET" or entry.path in READS_BY_POST else "write",
+            is_stream=entry.handler is get_changes,
         )
         for entry in TABLE
     ]

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from bridge import errors
 from bridge.records.artifact import ArtifactRecord
-from bridge.server.dispatch import RETRY_SECONDS
+from bridge.server.request_id import RETRY_SECONDS
 
 CODES: Mapping[type[errors.BridgeError], tuple[str, int]] = {
     errors.InvalidValue: ("INVALID_PARAMETER_VALUE", 400),

@@ -32,6 +32,7 @@ CODES: Mapping[type[errors.BridgeError], str] = {
     errors.SchemaMismatch: "INTERNAL_ERROR",
     errors.SubmitFailed: "INTERNAL_ERROR",
     errors.StoreUnavailable: "TEMPORARILY_UNAVAILABLE",
+    errors.TooManyRequests: "REQUEST_LIMIT_EXCEEDED",
 }
 
 
