@@ -36,6 +36,15 @@ def test_tests_with_a_browser_or_another_python_are_in_the_folders_that_their_ri
     assert folders == {("browser", "browser"), ("pythons", "pythons")}
 
 
+def test_every_test_in_the_folder_of_the_browser_has_its_marker() -> None:
+    """The rings without a browser ignore the folder."""
+    files = list((TESTS / "browser").rglob("test_*.py"))
+    assert len(files) > 20
+    for path in files:
+        assigned = [line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("pytestmark")]
+        assert assigned and MARKER.findall(assigned[0]) == ["browser"], path
+
+
 def is_chosen(ring: Ring, markers: set[str], path: str) -> bool:
     """Return whether a ring runs a test with markers, in a file."""
     words = list(ring.chosen)
@@ -57,8 +66,7 @@ def test_every_test_is_in_one_of_the_rings_of_make_test() -> None:
     longer = ("postgres", "processes", "slow", "torch")
     sets = chain.from_iterable(combinations(longer, count) for count in range(len(longer) + 1))
     for markers in map(set, sets):
-        for path in ("tests/store/test_a.py", "tests/browser/test_a.py"):
-            assert sum(is_chosen(ring, markers, path) for ring in rings) == 1
+        assert sum(is_chosen(ring, markers, "tests/store/test_a.py") for ring in rings) == 1
         for marker, folder in (("browser", "browser/portal"), ("browser", "browser"), ("pythons", "pythons")):
             assert sum(is_chosen(ring, {*markers, marker}, f"tests/{folder}/test_a.py") for ring in rings) == 1
 

@@ -12,10 +12,12 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, expect, sync_playwright
 from visiting import PATIENCE, Site, Visitor, Visitors
 
 from bridge import Workspace
+
+expect.set_options(timeout=PATIENCE * 1000)  # as long as the pages of the contexts wait
 
 FLAGS = (
     "--no-sandbox",

@@ -6,7 +6,7 @@ import time
 
 from playwright.sync_api import FloatRect, Locator
 
-SECONDS = 20.0
+SECONDS = 60.0
 """How long a page may take to show an element. A busy machine needs most of it."""
 
 

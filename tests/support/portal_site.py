@@ -24,7 +24,7 @@ from bridge import Experiment, Run, Workspace
 from bridge.server.portal_server import PortalServer
 from bridge.server.roles import Role
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 """How long a test waits for the page, on a busy machine."""
 
 

@@ -46,17 +46,20 @@ class Ring(NamedTuple):
     in_background: bool = False
 
 
+NO_BROWSER = ("--ignore", "tests/browser")
+"""All tests in this folder need a browser. To import their modules takes a third of the time of a collection."""
+
 THREE = ("--numprocesses", "3", "--dist", "worksteal")
 
 RINGS = (
     # The tests of the stores and journals. They need no MLflow.
     Ring("quick", ("-m", f"not ({LONGER} or torch)", "tests/architecture", "tests/journal", "tests/store"), THREE),
     # The tests sometimes wait, so three test processes are needed to use two cores.
-    Ring("fast", ("-m", f"not ({LONGER})"), THREE),
+    Ring("fast", ("-m", f"not ({LONGER})", *NO_BROWSER), THREE),
     # These run other suites with the lowest priority, so they use the processors while the tests of later rings wait.
     Ring("pythons", ("-m", "pythons", "tests/pythons"), in_background=True),
     # These wait longer: for processes that end, and for time limits.
-    Ring("slow", ("-m", f"({LONGER}) and not ({ALONE})"), ("--numprocesses", "4", "--dist", "worksteal")),
+    Ring("slow", ("-m", f"({LONGER}) and not ({ALONE})", *NO_BROWSER), ("--numprocesses", "4", "--dist", "worksteal")),
     # The tests of the page wait for the browser most of the time, and each file has a browser of its own.
     Ring("page", ("-m", "browser", "tests/browser/portal"), ("--numprocesses", "3", "--dist", "loadfile")),
     Ring("alone", ("-m", "browser", "--ignore", "tests/browser/portal", "tests/browser")),

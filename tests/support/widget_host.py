@@ -14,7 +14,7 @@ from bridge_jupyter.live import LiveView
 from bridge_jupyter.modules import widget_module
 from bridge_jupyter.subject import Subject
 
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 60.0
 
 HOST = """
 async ([module, theme]) => {

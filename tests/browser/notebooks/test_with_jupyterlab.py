@@ -132,14 +132,12 @@ def lab(notebooks: Path, browser: Browser, folder: Path, requests: list[str]) ->
     with jupyterlab(folder) as address:
         context = browser.new_context(viewport={"width": 1200, "height": 1300})
         context.set_default_timeout(PATIENCE_SECONDS * 1000)
-        expect.set_options(timeout=PATIENCE_SECONDS * 1000)
         page = context.new_page()
         page.on("request", lambda one: requests.append(one.url))
         lab = Lab(page, address)
         lab.open("train.ipynb")
         yield lab
         context.close()
-        expect.set_options(timeout=5000)
 
 
 def test_a_run_is_live_while_its_kernel_trains(lab: Lab, folder: Path, shots: Path) -> None:

@@ -6,15 +6,13 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page
 from portal_site import PATIENCE_SECONDS, PortalSite, Problems, fill, portal_site
 
 from bridge import Workspace
 from bridge.journal import locks
 from bridge.server import bundle, vendor
 from bridge.server.portal import serve
-
-expect.set_options(timeout=PATIENCE_SECONDS * 1000)  # as long as the pages of the contexts wait
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -246,11 +246,11 @@ def test_a_log_of_a_gigabyte_opens_as_a_small_one(logs: Logs) -> None:
         assert sum(int(answer.headers.get("content-length", 0)) for answer in opened) < 200_000
     assert seconds[1] <= 3 * seconds[0] + 1.0  # the machine may be busy with other tests
     # The number comes later: the server reads a gigabyte to count the lines.
-    expect(row_of(text, 4)).to_have_text("the end", timeout=3000 * PATIENCE_SECONDS)
+    expect(row_of(text, 4)).to_have_text("the end", timeout=2000 * PATIENCE_SECONDS)
     logs.page.get_by_role("slider", name="Place in the log").fill("0")
     expect(row_of(text, 1)).to_have_text("the beginning")
     logs.page.get_by_role("searchbox", name="Find in log").fill("almost")
-    expect(logs.page.locator(".log-count")).to_have_text("1 of 1", timeout=3000 * PATIENCE_SECONDS)
+    expect(logs.page.locator(".log-count")).to_have_text("1 of 1", timeout=2000 * PATIENCE_SECONDS)
     expect(text.get_by_text("the end", exact=True)).to_be_attached()
 
 
