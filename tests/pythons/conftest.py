@@ -23,7 +23,7 @@ _suites: dict[str, Future[subprocess.CompletedProcess[str]]] = {}
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Install the environments of the collected tests and run their suites, two at a time."""
     global _again
-    _again = bool(session.config.option.lf)
+    _again = bool(session.config.getoption("lf", False))  # the option is absent without the plugin of the cache
     wanted = {marker.args[0] for item in session.items for marker in item.iter_markers("pythons")}
     if wanted and not session.config.option.collectonly:
         pool = ThreadPoolExecutor(2)
