@@ -65,8 +65,8 @@ class Route:
 
     Attributes:
         method: the HTTP method. A route for GET answers HEAD only if there is another route for HEAD.
-        path: the template below the workspace. A part `{name}` stands for one part that is not empty; the last part
-            can be `{name:path}`, which stands for the rest of the address, and may be empty.
+        path: the template below the workspace. A part `{name}` stands for one part that is not empty. One part can be
+            `{name:path}`, which stands for all parts up to those that follow it in the template, and may be empty.
         endpoint: answers the request.
         needs: the role that the sender must have in the workspace; None if everyone may send the request.
         access: whether the request only reads, whatever its method is.
@@ -119,7 +119,7 @@ class RouteTable:
         parts = tuple(route.path.split("/")[1:])
         if "{" not in route.path:
             self._fixed[route.method, route.path] = route
-        elif parts[-1].endswith(":path}"):
+        elif ":path}" in route.path:
             self._open.setdefault(route.method, []).append((parts, route))
         else:
             self._by_length.setdefault((route.method, len(parts)), []).append((parts, route))
@@ -135,12 +135,9 @@ class RouteTable:
             if values is not None:
                 return Match(route, values)
         for parts, route in self._open.get(method, ()):
-            fixed = len(parts) - 1
-            if len(sent) > fixed:
-                values = _values(parts[:-1], sent[:fixed])
-                rest = decoded("/".join(sent[fixed:]))
-                if values is not None and rest is not None:
-                    return Match(route, {**values, parts[-1][1 : -len(":path}")]: rest})
+            values = _open_values(parts, sent)
+            if values is not None:
+                return Match(route, values)
         return None
 
     def methods(self, raw_path: str) -> list[str]:
@@ -171,3 +168,16 @@ def _values(parts: tuple[str, ...], sent: tuple[str, ...]) -> dict[str, str] | N
             return None
         values[part[1:-1]] = value
     return values
+
+
+def _open_values(parts: tuple[str, ...], sent: tuple[str, ...]) -> dict[str, str] | None:
+    """Match a template that has a part `{name:path}`, and return the values as `_values` does."""
+    at = next(number for number, part in enumerate(parts) if part.endswith(":path}"))
+    end = len(sent) - (len(parts) - at - 1)
+    if end <= at:
+        return None
+    values = _values(parts[:at] + parts[at + 1 :], sent[:at] + sent[end:])
+    rest = decoded("/".join(sent[at:end]))
+    if values is None or rest is None:
+        return None
+    return {**values, parts[at][1 : -len(":path}")]: rest}
