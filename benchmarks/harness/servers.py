@@ -37,7 +37,7 @@ uvicorn.run(app, port=int(sys.argv[1]), loop="uvloop", http="httptools", ws="non
 
 
 def free_port() -> int:
-    """Return a port that nobody uses at the moment."""
+    """Return a port that no process uses at the moment."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
