@@ -60,6 +60,13 @@ def test_the_shape_of_an_error_is_pinned():
     }
 
 
+def test_a_field_that_a_newer_version_adds_to_an_error_is_ignored():
+    answer = dump_error(NotFound("run", "x"))
+    answer["error"]["fields"]["newer"] = 1
+    loaded = load_error(answer)
+    assert isinstance(loaded, NotFound) and loaded.name == "x"
+
+
 def test_an_error_of_a_newer_version_is_a_bridge_error():
     error = load_error({"error": {"kind": "Unknown", "sentence": "Too much.", "fields": {"most": 1}}})
     for other in (error, pickle.loads(pickle.dumps(error))):

@@ -8,6 +8,7 @@ bits.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import struct
 from collections.abc import Mapping
 from typing import Any
@@ -29,14 +30,22 @@ def dump_error(error: BridgeError) -> dict[str, Any]:
 def load_error(answer: Mapping[str, Any]) -> BridgeError:
     """Return the error that `dump_error` converted, with the same sentence.
 
-    If this version of Runbridge does not have the class of the error, return a `BridgeError`.
+    If this version of Runbridge does not have the class of the error, return a `BridgeError`. Fields that this version
+    does not know are ignored.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: `dump_error` did not create the answer.
     """
     dumped = answer["error"]
+    sentence, fields = dumped["sentence"], dumped["fields"]
+    if not isinstance(sentence, str):
+        raise ValueError("the sentence of an error is not text")
     kind = getattr(errors, dumped["kind"], None)
     if not (isinstance(kind, type) and issubclass(kind, BridgeError)) or kind is BridgeError:
-        return BridgeError(dumped["sentence"])
-    error: BridgeError = kind(**dumped["fields"])
-    error.sentence = dumped["sentence"]
+        return BridgeError(sentence)
+    known = inspect.signature(kind.__init__).parameters
+    error: BridgeError = kind(**{name: value for name, value in fields.items() if name in known})
+    error.sentence = sentence
     return error
 
 

@@ -38,6 +38,7 @@ def native_routes() -> list[Route]:
             method.needs,
             method.access,
             POINTS_BYTES if method.has_points else BODY_BYTES,
+            is_for_experiments=True,
         )
         for method in METHODS.values()
     ]

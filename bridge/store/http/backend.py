@@ -11,7 +11,6 @@ from bridge.records.series import NATIVE, Point
 from bridge.records.storable import check_changes, check_experiment, check_run
 from bridge.store.backend import Backend
 from bridge.store.http.codec import dump_call, load_result
-from bridge.store.http.connection import PATIENCE_SECONDS, Connection
 from bridge.store.http.methods import (
     KEY_HEADER,
     LEAST_PROTOCOL,
@@ -19,6 +18,7 @@ from bridge.store.http.methods import (
     PROTOCOL,
     PROTOCOL_HEADER,
 )
+from bridge.store.http.requests_sent import PATIENCE_SECONDS, Requests
 from bridge.store.points import check_points
 
 if TYPE_CHECKING:
@@ -36,11 +36,11 @@ class Caller:
     """Calls methods of the stores of a server.
 
     Args:
-        connection: the connections to the server.
+        requests: sends the requests.
     """
 
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
+    def __init__(self, requests: Requests) -> None:
+        self._requests = requests
 
     def call(self, name: str, /, **arguments: Any) -> Any:
         """Call a method, and return its result.
@@ -54,12 +54,12 @@ class Caller:
         headers = {"Content-Type": body.media_type, PROTOCOL_HEADER: str(PROTOCOL)}
         if method.is_keyed:
             headers[KEY_HEADER] = os.urandom(16).hex()
-        answer = self.connection.post(method.path, body.content, headers)
+        answer = self._requests.post(method.path, body.content, headers)
         self._check_protocol(answer.headers.get(PROTOCOL_HEADER.lower(), ""))
         return load_result(method.function, answer.headers.get("content-type", ""), answer.content)
 
     def _check_protocol(self, sent: str) -> None:
-        address = self.connection.address
+        address = self._requests.address
         if not sent.isdecimal():
             raise StoreUnavailable(address, "it is not a server of Runbridge")
         if int(sent) < LEAST_PROTOCOL:
@@ -76,11 +76,14 @@ class HttpBackend(Backend):
     Args:
         address: the address of the workspace, such as `http://host:5000` or `http://host:5000/w/name`.
         token: the token; None for a server without tokens.
-        patience_seconds: how long a call repeats a request that is not answered.
+        patience_seconds: for how long a call repeats a request that is not answered.
+
+    Attributes:
+        connection: sends the requests.
     """
 
     def __init__(self, address: str, token: str | None = None, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        self.connection = Connection(address.rstrip("/"), token, patience_seconds)
+        self.connection = Requests(address, token, patience_seconds)
         self._call = Caller(self.connection).call
 
     # Experiments
@@ -249,6 +252,3 @@ class HttpBackend(Backend):
 
     def close(self) -> None:
         self.connection.close()
-
-    def after_fork(self) -> None:
-        self.connection.forget()

@@ -6,33 +6,78 @@ import os
 import random
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from email.utils import parsedate_to_datetime
+from http.cookiejar import DefaultCookiePolicy
+from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
-from bridge.errors import BridgeError, StoreUnavailable
+from bridge.errors import BridgeError, NotFound, StoreUnavailable
 from bridge.records.wire import load_error
+from bridge.store.http.patience import seconds_left, waited
 
 if TYPE_CHECKING:
     from requests import Response, Session
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 60.0
-FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS, TOTAL_SECONDS = 0.2, 5.0, 60.0
-BUSY = frozenset((429, 502, 503, 504))
+"""How long an attempt waits for a connection, and for the next bytes of the answer."""
+
+FIRST_PAUSE_SECONDS, MOST_PAUSE_SECONDS, PATIENCE_SECONDS = 0.2, 5.0, 60.0
+"""The pause after the first attempt, which doubles up to the longest pause, and for how long a request is repeated."""
+
+LEAST_SECONDS = 0.05
+"""The shortest time that an attempt waits, also if the caller has no more time."""
+
+BUSY = frozenset((429, 502, 504))
+"""The statuses of answers after which a request is repeated; see also `_is_busy`."""
+
+POOL = 8
+"""The number of connections that stay open."""
+
 MOST_ERROR_BYTES = 1 << 20
+
+LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
+
+
+class Answer(NamedTuple):
+    """An answer without an error: its headers by name in lower case, and its body."""
+
+    headers: Mapping[str, str]
+    content: bytes
 
 
 class Requests:
     """Requests to one server. Threads may use an object at the same time, and a forked child may use it too.
 
+    Redirects are not followed, because the token would be sent to another address. Cookies are not stored. A proxy of
+    the environment is used, except for this computer.
+
     Args:
         address: the address of the workspace, such as `http://host:5000/w/demo`.
         token: the token, if there is one.
-        total_seconds: for how long a request is repeated.
+        patience_seconds: for how long a request is repeated; see also `bridge.store.http.patience`.
     """
 
-    def __init__(self, address: str, token: str | None = None, total_seconds: float = TOTAL_SECONDS) -> None:
+    def __init__(self, address: str, token: str | None = None, patience_seconds: float = PATIENCE_SECONDS) -> None:
         self.address = address.rstrip("/")
-        self._token, self._total_seconds = token, total_seconds
+        self._token, self.patience_seconds = token, patience_seconds
         self._session: tuple[int, Session] | None = None
+
+    def __repr__(self) -> str:
+        return f"Requests({self.address!r})"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("Requests cannot be pickled, because a pickle would contain the token")
+
+    def post(self, path: str, content: bytes | memoryview, headers: Mapping[str, str]) -> Answer:
+        """Send a request that may be repeated, and return its answer with the whole body.
+
+        Raises:
+            BridgeError: the error that the server reports.
+            StoreUnavailable: the server cannot be reached.
+        """
+        return _whole(
+            self._repeated("POST", path, {}, lambda again: content, headers, True, frozenset(), is_whole=True)
+        )
 
     def send(
         self,
@@ -59,41 +104,70 @@ class Requests:
             BridgeError: the error that the server reports.
             StoreUnavailable: the server cannot be reached.
         """
+        return self._repeated(method, path, parameters, body, headers, may_repeat, accepted, is_whole=False)
+
+    def _repeated(
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str],
+        body: Callable[[bool], Any] | None,
+        headers: Mapping[str, str] | None,
+        may_repeat: bool,
+        accepted: frozenset[int],
+        is_whole: bool,
+    ) -> Response:
+        """Send a request until it is answered, and return the answer, with its whole body if `is_whole` is True."""
         import requests
 
-        give_up, pause, again = time.monotonic() + self._total_seconds, FIRST_PAUSE_SECONDS, False
+        limit, begun = seconds_left(), time.monotonic()
+        give_up = begun + (self.patience_seconds if limit is None else limit)
+        pause, again = FIRST_PAUSE_SECONDS, False
         failure: BridgeError
         while True:
+            wait = pause * random.uniform(0.5, 1)  # so that many clients do not repeat at the same time
             try:
-                answer = self._once(method, path, parameters, body(again) if body else None, headers)
+                left = give_up - time.monotonic()
+                answer = self._once(method, path, parameters, body(again) if body else None, headers, left)
+                if answer.status_code < 300 or answer.status_code in accepted:
+                    if is_whole:
+                        _ = answer.content  # raises an error if the connection is lost
+                    return answer
             except requests.RequestException as error:
-                again, failure = True, StoreUnavailable(self.address, _reason_of(error))
+                again, failure = True, StoreUnavailable(self.address, reason_of(error))
                 failure.__cause__ = error
             else:
-                if answer.status_code < 400 or answer.status_code in accepted:
-                    return answer
-                reported = error_of(self.address, answer)
-                if answer.status_code not in BUSY:
-                    raise reported
-                failure, pause = reported, max(pause, _asked_pause(answer))
-            if not may_repeat or time.monotonic() + pause > give_up:
+                is_busy, asked = _is_busy(answer), _asked_pause(answer)
+                failure = error_of(self.address, answer)
+                if not is_busy:
+                    raise failure
+                wait = max(wait, asked)
+            if not may_repeat or time.monotonic() + wait > give_up:
+                waited(time.monotonic() - begun)
                 raise failure
-            time.sleep(pause * random.uniform(0.5, 1))
+            time.sleep(wait)
             pause = min(2 * pause, MOST_PAUSE_SECONDS)
 
     def _once(
-        self, method: str, path: str, parameters: Mapping[str, str], body: Any, headers: Mapping[str, str] | None
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str],
+        body: Any,
+        headers: Mapping[str, str] | None,
+        seconds: float,
     ) -> Response:
         given = {"Accept-Encoding": "identity", **(headers or {})}
         if self._token:
             given["Authorization"] = f"Bearer {self._token}"
+        seconds = max(seconds, LEAST_SECONDS)
         return self._open_session().request(
             method,
             self.address + path,
             params=parameters,
             data=body,
             headers=given,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            timeout=(min(CONNECT_SECONDS, seconds), min(READ_SECONDS, seconds)),
             stream=True,
             allow_redirects=False,
         )
@@ -102,33 +176,77 @@ class Requests:
         """Return the connections of this process. A forked child opens its own."""
         known = self._session
         if known is None or known[0] != os.getpid():
-            import requests
-
-            session = requests.Session()
-            session.trust_env = False  # no token from `.netrc` replaces ours
-            known = self._session = (os.getpid(), session)
+            known = self._session = (os.getpid(), _new_session(self.address))
         return known[1]
+
+    def close(self) -> None:
+        """Close the connections. A later request opens new ones."""
+        known, self._session = self._session, None
+        if known is not None and known[0] == os.getpid():
+            known[1].close()
+
+
+def _new_session(address: str) -> Session:
+    import requests
+    from requests.adapters import HTTPAdapter
+
+    session = requests.Session()
+    settings = session.merge_environment_settings(address, {}, True, None, None)
+    session.trust_env = False  # else each request would read the environment, and `.netrc` could replace the token
+    if urlsplit(address).hostname not in LOCAL:
+        session.proxies = dict(settings["proxies"])
+    session.verify = settings["verify"]
+    session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    for scheme in ("http://", "https://"):
+        session.mount(scheme, HTTPAdapter(pool_maxsize=POOL))
+    return session
+
+
+def _whole(answer: Response) -> Answer:
+    with answer:
+        return Answer({name.lower(): value for name, value in answer.headers.items()}, answer.content)
 
 
 def error_of(address: str, answer: Response) -> BridgeError:
-    """Return the error that an answer reports."""
+    """Return the error that an answer reports. An answer that is not in our form gets an error that describes it."""
     import json
 
+    status = answer.status_code
     try:
         content = answer.raw.read(MOST_ERROR_BYTES, decode_content=True)
         return load_error(json.loads(content))
-    except (KeyError, TypeError, ValueError, AttributeError):
-        return StoreUnavailable(address, f"it answered with the status {answer.status_code}, but not as Runbridge does")
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OSError):
+        if status == 404:
+            return NotFound("workspace", address, "the server has none at this address, or it is an older version")
+        if 300 <= status < 400:
+            return StoreUnavailable(address, "it redirects to another address; use the address of the server itself")
+        return StoreUnavailable(address, f"it answered with the status {status}, but not as Runbridge does")
     finally:
         answer.close()
 
 
+def _is_busy(answer: Response) -> bool:
+    """Return whether a later attempt may succeed.
+
+    A 503 without `Retry-After` that reports an error of a store is final, for example of a search that took too long.
+    """
+    if answer.status_code != 503:
+        return answer.status_code in BUSY
+    return "Retry-After" in answer.headers or not answer.headers.get("Content-Type", "").startswith("application/json")
+
+
 def _asked_pause(answer: Response) -> float:
+    """Return the seconds in the header `Retry-After`; 0 if there are none."""
     text = answer.headers.get("Retry-After", "")
-    return min(float(text), MOST_PAUSE_SECONDS) if text.isascii() and text.isdigit() else 0.0
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        return parsedate_to_datetime(text).timestamp() - time.time()
+    except (TypeError, ValueError):
+        return 0.0
 
 
-def _reason_of(error: Exception) -> str:
+def reason_of(error: Exception) -> str:
     """Return the reason of a failed request, without the address, which the sentence already has."""
     import requests
 

@@ -1,0 +1,225 @@
+"""The native API answers every body with a result or with one sentence, and names the versions that fit."""
+
+from __future__ import annotations
+
+import json
+import logging
+import random
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from longer import SCALE
+
+from bridge.errors import InvalidState, StoreUnavailable
+from bridge.records.point_columns import PointColumns
+from bridge.records.run import RunRecord
+from bridge.records.search import RunQuery
+from bridge.records.series import Point
+from bridge.records.wire import load_error
+from bridge.server.serve import RunningServer, serve_background
+from bridge.store.create import create_store
+from bridge.store.http import backend as backend_module
+from bridge.store.http.backend import HttpBackend
+from bridge.store.http.codec import FRAME_TYPE, JSON_TYPE, dump_call
+from bridge.store.http.methods import KEY_HEADER, METHODS, PREFIX, PROTOCOL, PROTOCOL_HEADER
+from bridge.store.one_run import get_series
+from bridge.store.workspace_stores import WorkspaceStores
+from bridge.testing.slices import Entry, make_slice
+
+
+@pytest.fixture(scope="module")
+def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspaceStores]:
+    stores = create_store(tmp_path_factory.mktemp("native") / "demo", "demo")
+    stores.tracking.create_runs([RunRecord(run_id, "0") for run_id in ("r", "quick")])
+    yield stores
+    stores.close()
+
+
+@pytest.fixture(scope="module")
+def server(stores: WorkspaceStores) -> Iterator[RunningServer]:
+    with serve_background([stores]) as server:
+        yield server
+
+
+def post(server: RunningServer, name: str, content: Any, kind: str = JSON_TYPE, **headers: str) -> requests.Response:
+    return requests.post(
+        f"{server.address}{PREFIX}/{name}",
+        data=content,
+        headers={"Content-Type": kind, **{key.replace("_", "-"): value for key, value in headers.items()}},
+        timeout=30,
+    )
+
+
+def test_a_call_is_a_json_object_of_the_arguments(server: RunningServer) -> None:
+    answer = post(server, "get_runs", b'{"run_ids": ["r", "no"], "latest": false}')
+    assert (answer.status_code, answer.headers[PROTOCOL_HEADER]) == (200, str(PROTOCOL))
+    assert answer.json()["result"]["r"]["experiment_id"] == "0"
+    assert list(answer.json()["result"]) == ["r"]
+
+
+@pytest.mark.parametrize(
+    "sent, sentence",
+    [
+        (str(PROTOCOL + 1), "upgrade runbridge on the server"),
+        ("0", "upgrade runbridge on this computer"),
+        ("x", "not a number"),
+        ("9" * 5_000, "not a number"),
+    ],
+)
+def test_an_incompatible_client_is_told_what_to_upgrade(server: RunningServer, sent: str, sentence: str) -> None:
+    answer = post(server, "get_leases", b"{}", Runbridge_Protocol=sent)
+    error = load_error(answer.json())
+    assert answer.status_code == 409 and isinstance(error, InvalidState) and sentence in str(error)
+
+
+def test_a_client_of_a_newer_version_raises_the_sentence(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = HttpBackend(server.address)
+    monkeypatch.setattr(backend_module, "PROTOCOL", PROTOCOL + 1)
+    with pytest.raises(InvalidState, match="newer than the server"):
+        store.get_leases()
+    monkeypatch.setattr(backend_module, "PROTOCOL", PROTOCOL)
+    monkeypatch.setattr(backend_module, "LEAST_PROTOCOL", PROTOCOL + 1)
+    with pytest.raises(StoreUnavailable, match="upgrade runbridge on the server"):
+        store.get_leases()
+    store.close()
+
+
+def test_points_without_a_key_go_into_the_journal_of_the_server(server: RunningServer, stores: WorkspaceStores) -> None:
+    points = PointColumns(("loss",), b"\0" * 80, 5, None)
+    body = dump_call(METHODS["log_points"].function, {"run_id": "quick", "points": points})
+    before = stores.tracking.inner.get_receipts(_journals(stores))
+    assert post(server, "log_points", bytes(body.content), body.media_type).status_code == 200
+    assert len(get_series(stores.tracking, "quick")[0].positions) == 10
+    assert stores.tracking.inner.get_receipts(_journals(stores)) != before
+
+
+def _journals(stores: WorkspaceStores) -> list[str]:
+    return [path.stem for path in (Path(stores.address) / "journal").glob("*.log")]
+
+
+@pytest.mark.parametrize("key", ["x", "0" * 31, "0" * 34, "zz" * 16])
+def test_a_key_has_one_form(server: RunningServer, key: str) -> None:
+    content = b'{"name": "vision", "creation_time": 1}'
+    answer = post(server, "create_experiment", content, **{KEY_HEADER: key})
+    assert answer.status_code == 400 and "32 hexadecimal digits" in answer.json()["error"]["sentence"]
+
+
+def test_a_large_query_is_refused(server: RunningServer) -> None:
+    clause = {"entity": "tag", "key": "a", "comparator": "=", "operand": "b"}
+    order = {"entity": "tag", "key": "a"}
+    listed = {**clause, "comparator": "IN", "operand": ["a"] * 1_001}
+    for query in ({"filter": [clause] * 65}, {"order": [order] * 9}, {"filter": [listed]}):
+        content = json.dumps({"query": {"experiment_ids": ["0"], **query}}).encode()
+        answer = post(server, "search_runs", content)
+        assert answer.status_code == 400 and "must have at most" in answer.json()["error"]["sentence"]
+
+
+JSON_VALUES = (
+    None,
+    True,
+    0,
+    -1,
+    2**63,
+    10**40,
+    1.5,
+    "",
+    "r",
+    "0",
+    "\ud800",
+    "a" * 3_000,
+    [],
+    {},
+    ["r"],
+    [[]],
+    {"a": 1},
+)
+
+
+def mutated(value: Any, chance: random.Random) -> Any:
+    """Return a JSON value in which parts are replaced by others."""
+    if chance.random() < 0.2:
+        return chance.choice(JSON_VALUES)
+    if isinstance(value, dict):
+        return {key: mutated(one, chance) for key, one in value.items() if chance.random() < 0.95}
+    if isinstance(value, list):
+        return [mutated(one, chance) for one in value]
+    return value
+
+
+EXAMPLES: dict[str, dict[str, Any]] = {
+    "create_experiment": {"name": "n", "creation_time": 1, "tags": {"a": "b"}},
+    "create_runs": {"records": [RunRecord("x", "0", params={"a": "b"}, tags={"c": None})]},
+    "search_runs": {"query": RunQuery(("0",), max_results=3, page_token="x")},
+    "log_points": {"run_id": "r", "points": [Point("a", 1.5, 1), Point("b", "x", 2)]},
+    "append": {"slices": [make_slice("j", 0, 5, [Entry("r", "a", 1.5), Entry("r", "t", "x")])]},
+}
+
+
+def example(name: str) -> tuple[Any, bytes, str]:
+    """Return the JSON of a call, the columns of its frame, and its media type."""
+    method = METHODS[name]
+    if name in EXAMPLES:
+        body = dump_call(method.function, EXAMPLES[name])
+        content = bytes(body.content)
+        if body.media_type == FRAME_TYPE:
+            length = int.from_bytes(content[:4], "little")
+            return json.loads(content[4 : 4 + length]), content[-(-(4 + length) // 8) * 8 :], FRAME_TYPE
+        return json.loads(content), b"", JSON_TYPE
+    from bridge.store.http.hints import arguments_of
+
+    texts = {"experiment_id": "0", "experiment_ids": ["0"], "run_id": "r", "run_ids": ["r"], "root": "0/r/artifacts"}
+    found = {argument: texts.get(argument) for argument in arguments_of(method.function)[0]}
+    return {key: "a" if value is None else value for key, value in found.items()}, b"", JSON_TYPE
+
+
+@pytest.mark.slow
+def test_no_body_makes_the_server_fail(server: RunningServer, caplog: pytest.LogCaptureFixture) -> None:
+    chance = random.Random(7)
+    session = requests.Session()
+    session.trust_env = False
+    for _ in range(1_500 * SCALE):
+        name = chance.choice(sorted(METHODS))
+        json_value, columns, kind = example(name)
+        content = json.dumps(mutated(json_value, chance)).encode()
+        if kind == FRAME_TYPE:
+            head = len(content).to_bytes(4, "little") + content
+            content = head + b"\0" * (-len(head) % 8) + columns
+        key = {KEY_HEADER: random.randbytes(16).hex()} if chance.random() < 0.5 else {}
+        with caplog.at_level(logging.ERROR, "bridge"):
+            answer = session.post(
+                f"{server.address}{PREFIX}/{name}",
+                data=content,
+                headers={"Content-Type": kind, **key},
+                timeout=30,
+            )
+        assert answer.status_code < 500, (name, content[:2_000], answer.text, caplog.text)
+        if answer.status_code != 200:
+            assert "Traceback" not in answer.text and len(answer.json()["error"]["sentence"]) < 3_000
+    session.close()
+
+
+def test_reads_do_not_wait_behind_writes(server: RunningServer) -> None:
+    """Each thread of a client gets its own answers, whatever the others ask."""
+    store = HttpBackend(server.address)
+    found: list[str] = []
+
+    def work(number: int) -> None:
+        run_id = f"t{number}"
+        store.create_runs([RunRecord(run_id, "0")])
+        for step in range(10):
+            store.log_points(run_id, [Point("a", float(step), step)])
+        found.append(f"{run_id} {len(get_series(store, run_id)[0].positions)}")
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(found) == [f"t{number} 10" for number in range(8)]
+    store.close()
