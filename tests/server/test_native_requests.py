@@ -120,7 +120,7 @@ def test_a_large_query_is_refused(server: RunningServer) -> None:
         assert answer.status_code == 400 and "must have at most" in answer.json()["error"]["sentence"]
 
 
-JSON_VALUES = (
+JSON_VALUES: tuple[Any, ...] = (
     None,
     True,
     0,

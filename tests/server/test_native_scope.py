@@ -74,7 +74,7 @@ CALLS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 """For each method with the scope `arguments`: allowed arguments, and those that replace them in a refused call."""
 
-REFUSED = {
+REFUSED: dict[str, dict[str, Any]] = {
     "create_experiment": {"name": "n", "creation_time": 1},
     "resume_purge": {},
     "end_unclaimed": {"now": 1},
@@ -218,11 +218,12 @@ def test_a_slice_that_cannot_be_stored_is_refused(
     import numpy
 
     piece = make_slice("j", 0, 1, [Entry("ours", "a", 0.5), Entry("ours", "t", "x")])
-    changed = {name: numpy.array(value[0]) if type(value) is list and type(value[0]) is list else value
-               for name, value in change.items()}  # fmt: skip
-    for name, value in changed.items():
-        if hasattr(value, "dtype") and value.dtype.kind == "i":
-            changed[name] = value.astype(getattr(piece, name).dtype)
+    changed: dict[str, Any] = dict(change)
+    for name, value in change.items():
+        if type(value) is list and type(value[0]) is list:
+            changed[name] = numpy.array(value[0])
+            if changed[name].dtype.kind == "i":
+                changed[name] = changed[name].astype(getattr(piece, name).dtype)
     with pytest.raises(InvalidValue):
         store_of("writer").append([replace(piece, **changed)])
     assert stores.tracking.get_series_of(["ours"]) == {"ours": []}
