@@ -84,8 +84,10 @@ class NotAuthenticated(BridgeError):
 
     status = 401
 
-    def __init__(self, address: str) -> None:
-        super().__init__(f"{address} requires a session: run `runbridge ui` to open a page of it.", address=address)
+    def __init__(
+        self, address: str, reason: str = "requires a session: run `runbridge ui` to open a page of it"
+    ) -> None:
+        super().__init__(f"{address} {reason}.", address=address)
 
 
 class NotAllowed(BridgeError):

@@ -38,8 +38,9 @@ def served(
     *options: str,
     environment: Mapping[str, str] | None = None,
     program: Sequence[str] = ("-m", "bridge"),
+    tokens: bool = False,
 ) -> Iterator[ServedBySubprocess]:
-    """Serve workspaces without tokens on a free port.
+    """Serve workspaces on a free port.
 
     Args:
         workspaces: the folders of the workspaces by their names.
@@ -47,11 +48,13 @@ def served(
         options: more options of the command.
         environment: variables in addition to those of this process.
         program: how Python runs the command.
+        tokens: whether a client needs a token.
     """
+    options = options if tokens else ("--no-token", *options)
     names = [f"{name}={folder}" for name, folder in workspaces.items()]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *program, "server", *names, "--no-token", "--port", "0", *options],
+            [sys.executable, *program, "server", *names, "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=output,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},

@@ -1,0 +1,173 @@
+"""A client that is killed, stopped or ends while its server is away loses no point, and its runs end rightly."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+from submitting import until
+
+from bridge import Run, Workspace
+from bridge.errors import BridgeError
+from bridge.records.limits import LEASE_SECONDS
+from bridge.store.one_run import get_run
+
+pytestmark = [pytest.mark.slow, pytest.mark.processes]
+
+WRITER = """
+    import sys
+    from bridge import Experiment, Workspace
+    from bridge.store.http import patience
+    patience.EXIT_SECONDS = 1.0
+    ws = Workspace.open(sys.argv[1])
+    run = Experiment(ws, "clients").start_logging(outputs=False, snapshot_directory=None)
+    print(run.id, flush=True)
+    for number, line in enumerate(sys.stdin):
+        run.log("point", number)
+        print(number, flush=True)
+"""
+
+
+class Writer:
+    """A process that logs one point for each line that it gets."""
+
+    def __init__(self, address: str, folder: Path) -> None:
+        script = folder / "writer.py"
+        script.write_text(textwrap.dedent(WRITER), encoding="utf-8")
+        self.process = subprocess.Popen(
+            [sys.executable, str(script), address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.run_id = self._line()
+
+    def _line(self) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline().strip()
+        assert line, self.process.stderr and self.process.stderr.read()
+        return line
+
+    def log(self, count: int) -> None:
+        assert self.process.stdin is not None
+        for _ in range(count):
+            self.process.stdin.write("\n")
+            self.process.stdin.flush()
+            self._line()
+
+    def end(self) -> str:
+        """Let the process end, and return what it printed to its standard error."""
+        _, errors = self.process.communicate(timeout=60)
+        return errors
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def points_of(workspace: Workspace, run_id: str) -> list[float]:
+    try:
+        return workspace.get_run(run_id).get_series("point").values.tolist()
+    except BridgeError:
+        return []
+
+
+def test_the_next_process_delivers_the_points_of_a_killed_one_and_ends_its_run(server, local, tmp_path):
+    writer = Writer(server.address, tmp_path)
+    writer.log(3)
+    until(lambda: points_of(local, writer.run_id) == [0, 1, 2])
+    server.proxy.fail("hang")
+    writer.log(4)
+    writer.kill()
+    server.proxy.fail("none")
+    run = local.get_run(writer.run_id)
+    assert run.status == "Running"
+    with Workspace.open(server.address) as other:  # a process that only opens the workspace
+        until(lambda: run.status == "Failed")
+        assert run.error and run.error["code"] == "OwnerGone"
+        assert points_of(other, writer.run_id) == points_of(local, writer.run_id) == [0, 1, 2, 3, 4, 5, 6]
+        assert not list(journals_of(other))
+
+
+def journals_of(workspace: Workspace) -> list[Path]:
+    from bridge.store.journal_place import journal_folder
+
+    return list(journal_folder(workspace.id).glob("*.log"))
+
+
+def test_a_killed_client_whose_computer_is_lost_is_not_ended_by_other_clients(server, local, tmp_path, monkeypatch):
+    """The journal of the killed process is on another computer, so nobody knows whether the process runs."""
+    with monkeypatch.context() as patch:
+        patch.setenv("BRIDGE_HOME", str(tmp_path / "other computer"))
+        writer = Writer(server.address, tmp_path)
+    writer.log(2)
+    until(lambda: points_of(local, writer.run_id) == [0, 1])
+    writer.kill()
+    with Workspace.open(server.address) as client:
+        for workspace in (client, local):
+            for _ in range(3):
+                assert workspace.get_run(writer.run_id).status == "Running"
+                workspace.stores.tracking.tend()
+        (lease,) = [one for one in local.stores.tracking.get_leases() if one.run_id == writer.run_id]
+        assert lease.delivered
+
+
+def test_a_stopped_client_is_shown_as_not_responding_and_continues(server, local, tmp_path, monkeypatch):
+    """The process that judges waits less for the next delivery than the server does."""
+    from bridge.store import remote_owners
+
+    writer = Writer(server.address, tmp_path)
+    writer.log(1)
+    until(lambda: points_of(local, writer.run_id) == [0])
+    run = local.get_run(writer.run_id)
+    assert LEASE_SECONDS == remote_owners.LEASE_SECONDS
+    writer.process.send_signal(signal.SIGSTOP)
+    monkeypatch.setattr(remote_owners, "LEASE_SECONDS", 1.0)
+    until(lambda: run.status == "NotResponding")
+    monkeypatch.setattr(remote_owners, "LEASE_SECONDS", LEASE_SECONDS)
+    writer.process.send_signal(signal.SIGCONT)
+    writer.log(1)
+    until(lambda: run.status == "Running", seconds=90)  # with its next lease record
+    writer.end()
+    assert run.status == "Completed"
+
+
+def test_a_process_that_ends_while_the_server_is_away_says_how_many_points_wait(server, local, tmp_path):
+    writer = Writer(server.address, tmp_path)
+    writer.log(2)
+    until(lambda: points_of(local, writer.run_id) == [0, 1])
+    server.proxy.fail("refuse")
+    writer.log(5)
+    said = writer.end()
+    assert "it has not taken 5 points yet, which wait in" in said
+    assert str(journals_of_id(local.id)) in said
+    server.proxy.fail("none")
+    with Workspace.open(server.address):
+        until(lambda: points_of(local, writer.run_id) == list(range(7)))
+        until(lambda: get_run(local.stores.tracking, writer.run_id).status == "Failed")
+
+
+def journals_of_id(workspace_id: str) -> Path:
+    from bridge.store.journal_place import journal_folder
+
+    return journal_folder(workspace_id)
+
+
+def test_a_short_process_delivers_at_its_end(server, local, tmp_path):
+    """It ends before its background thread works for the first time."""
+    script = tmp_path / "short.py"
+    script.write_text(
+        "import sys\nfrom bridge import Experiment, Workspace\n"
+        "run = Experiment(Workspace.open(sys.argv[1]), 'short').start_logging(outputs=False, snapshot_directory=None)\n"
+        "run.log('point', 7)\nprint(run.id)\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, str(script), server.address], capture_output=True, text=True, timeout=60)
+    run = Run.get(local, done.stdout.strip())
+    assert (run.status, run.get_metrics()) == ("Completed", {"point": 7}), done.stderr
+    assert not list(journals_of_id(local.id).glob("*.log"))
