@@ -1,4 +1,4 @@
-"""What people do with a workspace in a folder works in the same way with a workspace on a server."""
+"""Runs, files, snapshots, children and submitted scripts of a workspace on a server are those of a folder."""
 
 from __future__ import annotations
 

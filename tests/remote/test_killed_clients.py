@@ -101,7 +101,7 @@ def journals_of(workspace: Workspace) -> list[Path]:
 
 
 def test_a_killed_client_whose_computer_is_lost_is_not_ended_by_other_clients(server, local, tmp_path, monkeypatch):
-    """The journal of the killed process is on another computer, so nobody knows whether the process runs."""
+    """The journal of the killed process is on another computer, so no client knows whether the process runs."""
     with monkeypatch.context() as patch:
         patch.setenv("BRIDGE_HOME", str(tmp_path / "other computer"))
         writer = Writer(server.address, tmp_path)
