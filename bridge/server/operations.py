@@ -1,8 +1,11 @@
-"""The routes with which an operator observes a server: `/healthz`, `/readyz` and `/metrics`."""
+"""The routes with which an operator observes a server: `/healthz`, `/readyz` and `/metrics`, and its description."""
 
 from __future__ import annotations
 
-from starlette.responses import PlainTextResponse, Response
+from collections.abc import Callable
+from typing import Any
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from bridge.server.dispatch import Identity
@@ -17,13 +20,16 @@ from bridge.server.settings import is_loopback
 NO_STORE = {"Cache-Control": "no-store"}
 
 
-def operation_routes(folding: Folding | None, measured: Measured, identity: Identity) -> list[Route]:
+def operation_routes(
+    folding: Folding | None, measured: Measured, identity: Identity, describe: Callable[[], dict[str, Any]]
+) -> list[Route]:
     """Return the routes of the server itself.
 
     Args:
         folding: folds the workspaces; None if nothing is folded between requests.
         measured: the figures about the server.
         identity: identifies the senders of requests for the figures.
+        describe: returns the description of all routes.
     """
 
     async def health(call: Call) -> ASGIApp:
@@ -39,7 +45,11 @@ def operation_routes(folding: Folding | None, measured: Measured, identity: Iden
     async def metrics(call: Call) -> ASGIApp:
         return PlainTextResponse(measured.text(), media_type=MEDIA_TYPE, headers=NO_STORE)
 
+    async def description(call: Call) -> ASGIApp:
+        return JSONResponse(describe(), headers=NO_STORE)
+
     routes = [
+        Route("GET", "/api/bridge/openapi.json", description, "reader", "read"),
         Route("GET", "/healthz", health, None, "read"),
         Route("GET", "/readyz", ready, None, "read"),
     ]

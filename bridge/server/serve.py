@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
+from typing import Any
 
 import numpy  # noqa: F401  # the first request that needs it would wait for the import
 import uvicorn
@@ -29,6 +30,7 @@ from bridge.server.memory import return_large_blocks
 from bridge.server.native.routes import native_routes
 from bridge.server.observed import Observed
 from bridge.server.open_identity import OpenIdentity
+from bridge.server.openapi import description_of
 from bridge.server.operations import operation_routes
 from bridge.server.page import Page
 from bridge.server.plugin_routes import plugin_routes
@@ -124,8 +126,9 @@ class RunningServer:
         self._announce = announce
         self._failure: Exception | None = None
         measured = Measured(self.connections, self._folding.workspaces.values() if self._folding else ())
-        operations = operation_routes(self._folding, measured, identity)
+        operations = operation_routes(self._folding, measured, identity, self._describe)
         application = app(workspaces, identity, settings, page, self.access, Admission(self._folding), operations)
+        self._dispatcher = application
         config = _config(Observed(application, measured, self._log), self.connections)
         beside = [self._tell, *([self._folding.run] if self._folding else []), *([self._reopen] if self._log else [])]
         self._server = StoppingServer(config, beside, self._end_streams)
@@ -165,6 +168,9 @@ class RunningServer:
         while True:
             await asyncio.sleep(1)
             self._log.reopen_if_moved()
+
+    def _describe(self) -> dict[str, Any]:
+        return description_of(self._dispatcher.table.routes, self._dispatcher.server_table.routes)
 
     def _end_streams(self) -> None:
         for workspace in self._workspaces.values():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 
 from starlette.responses import Response
 from starlette.types import ASGIApp
@@ -65,7 +66,7 @@ async def _answer(method: RemoteMethod, call: Call) -> Response:
     )
     threads = _threads_of(call.workspace, method)
     return await asyncio.get_running_loop().run_in_executor(
-        threads, answer_to, method, call.workspace, call.caller, sent
+        threads, copy_context().run, answer_to, method, call.workspace, call.caller, sent
     )
 
 
