@@ -70,11 +70,11 @@ def _remove_all(
         notice(f"Removed {done or 'nothing'}. This freed {size_text(freed.size_bytes)} of files.")
 
 
-def age_ms(text: str) -> int:
+def age_ms(text: str, option: str = "--older-than") -> int:
     """Return an age such as `30d` or `1d12h` in milliseconds. A number without a unit is refused, except 0."""
     found = AGE.fullmatch("0s" if text == "0" else text)
     if not text or found is None or len(text) > 20:
-        raise InvalidValue("--older-than", text, "must be an age with units, such as 30d, 12h or 1d12h")
+        raise InvalidValue(option, text, "must be an age with units, such as 30d, 12h or 1d12h")
     return sum(int(part or 0) * unit for part, unit in zip(found.groups(), UNITS_MS, strict=True))
 
 

@@ -36,6 +36,7 @@ SECTIONS = {
     },
     "Workspaces": {
         "init": "Create a workspace.",
+        "token": "Create, list and revoke the tokens of a server.",
         "doctor": "Check a workspace, and repair it.",
         "vacuum": "Give back space that is not needed.",
         "gc": "Remove deleted runs permanently.",

@@ -6,7 +6,8 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from functools import partial
+from typing import NamedTuple, Protocol
 
 from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
@@ -103,6 +104,8 @@ class Dispatcher:
                 types = values_of(message["headers"], b"content-type")
                 state["is_stream"] = any(kind.startswith(b"text/event-stream") for kind in types)
                 state["status"] = message["status"]
+                if "audit" in state and message["status"] < 400:
+                    state.pop("audit")()  # before the client knows that it is done
             await send(message)
 
         try:
@@ -118,7 +121,6 @@ class Dispatcher:
                 self._admission.leave(scope)
 
     async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found: _Found | Response | None = None
         try:
             found = self._identity.check_request(scope) or await self._found(scope)
             if isinstance(found, Response):
@@ -132,8 +134,6 @@ class Dispatcher:
         except ClientDisconnect:
             return
         await answer(scope, receive, send)
-        if "audited" in scope["state"] and scope["state"].get("status", 500) < 400:
-            self._record(scope["state"], found)
 
     async def _found(self, scope: Scope) -> _Found | Response:
         """Return the route of a request with its sender, or the answer that refuses the request."""
@@ -179,14 +179,11 @@ class Dispatcher:
         body = b""
         if found.match.route.body_bytes is not None:
             body, receive = await body_of(receive)
-        scope["state"]["audited"] = target_of(found.match.values, body)
+        target, state = target_of(found.match.values, body), scope["state"]
+        state["audit"] = partial(
+            record, self._audit, found.match.route, target, state["workspace"], found.caller, state.get("client")
+        )
         return receive
-
-    def _record(self, state: dict[str, Any], found: _Found | Response | None) -> None:
-        """Add an answered request to the audit log."""
-        assert self._audit is not None and isinstance(found, _Found) and found.caller is not None
-        name = found.workspace.name if found.workspace else None
-        record(self._audit, found.match.route, state["audited"], name, found.caller, state.get("client"))
 
 
 class _Found(NamedTuple):

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from contextvars import ContextVar
 
 from bridge.errors import InvalidValue, NotFound
 from bridge.server.files.rules import FileRules
 from bridge.server.portal.served import Served
+from bridge.server.workspace_names import NAME, RESERVED
 from bridge.store.workspace_stores import WorkspaceStores
-
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,32}")
-"""The form of a workspace's name in an address. Names are compared exactly."""
-
-RESERVED = frozenset(
-    {
-        "api",
-        "ajax-api",
-        "graphql",
-        "healthz",
-        "login",
-        "logout",
-        "metrics",
-        "portal",
-        "readyz",
-        "static",
-        "static-files",
-        "w",
-    }
-)
 
 
 class ServedWorkspace:

@@ -158,6 +158,8 @@ def assert_mlflow_takes(arguments: list[str]) -> None:
 def assert_runbridge_takes(arguments: list[str]) -> None:
     """Check that the command has the subcommand and the options."""
     subcommand = runbridge_subcommands()[arguments[0]]
+    if isinstance(subcommand, click.Group):
+        subcommand = subcommand.commands[arguments[1]]
     known = {option for parameter in subcommand.params for option in parameter.opts}
     assert {word for word in arguments if word.startswith("--")} <= known
 

@@ -134,6 +134,7 @@ def test_an_unknown_id_costs_as_many_hashes_as_a_known_one(
         ("ann", [Grant("owner")], None, "role"),  # type: ignore[arg-type]
         ("ann", [Grant("reader", None, "1")], None, "experiment"),
         ("ann", [Grant("reader")], 1, "expires"),
+        ("ann", [Grant("reader", "Demo/..")], None, "workspace"),
     ],
 )
 def test_wrong_tokens_are_not_created(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 
 from bridge.errors import NotFound
@@ -11,6 +10,7 @@ from bridge.server.identity.audit import AuditLog
 from bridge.server.identity.cookies import Cookies
 from bridge.server.identity.database import ServerDatabase
 from bridge.server.identity.delays import Delays
+from bridge.server.identity.names import own_user
 from bridge.server.identity.reachable import Reachable
 from bridge.server.identity.sessions import Codes
 from bridge.server.identity.sign_in import SignIn
@@ -64,7 +64,7 @@ class Access:
         self.start_token_id = ""
         if not self._databases or not has_valid_token(TokenStore(self._databases[0])):
             self._databases.append(ServerDatabase(None))
-            record, text = TokenStore(self._databases[-1]).create_token(_user(), [Grant(start_role)])
+            record, text = TokenStore(self._databases[-1]).create_token(own_user(), [Grant(start_role)])
             self.start_token, self.start_token_id = str(text), record.id
         self.accounts, self.codes = Accounts(self._databases), Codes()
         cookies, delays = Cookies(port, base_path), Delays()
@@ -88,10 +88,3 @@ class Access:
         """Close the databases."""
         for database in self._databases:
             database.close()
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may run with a user id that has no name
-        return "owner"

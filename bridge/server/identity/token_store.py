@@ -12,6 +12,7 @@ from bridge.records.times import now_ms
 from bridge.server.identity.database import ServerDatabase
 from bridge.server.identity.tokens import Grant, TokenRecord, TokenText, hash_of, new_token_text
 from bridge.server.roles import RANKS
+from bridge.server.workspace_names import NAME
 
 MOST_USER = 255
 
@@ -96,6 +97,11 @@ def _check(user: str, grants: Sequence[Grant], expires: int | None, now: int) ->
     names = [grant.workspace for grant in grants]
     if not grants or len(set(names)) < len(names):
         problems.append(Problem("workspaces", names, "must be different, and at least one"))
+    problems += [
+        Problem("workspace", name, "must be its name in addresses: lower-case letters, digits, _ and -")
+        for name in names
+        if name is not None and not NAME.fullmatch(name)
+    ]
     problems += [
         Problem("role", grant.role, f"must be one of {', '.join(RANKS)}") for grant in grants if grant.role not in RANKS
     ]
