@@ -79,6 +79,13 @@ async def pump(call: Call, body: Body, most_bytes: int | None, too_long: Excepti
     await body.feed(b"")
 
 
+async def whole_body(call: Call) -> bytes:
+    """Return the body of a request whose route limits its size."""
+    content = await call.body()
+    call.scope["state"][IS_READ] = True
+    return content
+
+
 async def is_dropped(call: Call) -> bool:
     """Read and drop what remains of a body. Return whether its end was reached within the limits.
 

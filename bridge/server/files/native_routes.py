@@ -19,6 +19,7 @@ from bridge.errors import InvalidValue, NotAllowed
 from bridge.records.artifact import ArtifactRecord, check_artifact_path
 from bridge.records.wire import dump_artifact
 from bridge.server.dispatch import error_response
+from bridge.server.files.body import whole_body
 from bridge.server.files.hashed import DIGEST_BYTES, Hashed
 from bridge.server.files.roots import check_root
 from bridge.server.files.sent import sent_file
@@ -111,7 +112,7 @@ async def _append(call: Call) -> Response:
     offset = _number(call, "offset") if "offset" in call.query_params else None
 
     async def work() -> Response:
-        data = b"".join([piece async for piece in call.stream()])
+        data = await whole_body(call)
         return _json({"file": dump_artifact(await _in_thread(call, lambda: append(data)))})
 
     def append(data: bytes) -> ArtifactRecord:
