@@ -112,6 +112,31 @@ def visitors(browser: Browser, sites: tuple[Site, Site], shots: Path) -> Iterato
 
 
 @pytest.fixture(scope="package")
+def visitor_of_server(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Visitor]:
+    """A browser's page of a server of two workspaces, of which `demo` has everything. Other hosts are out of reach."""
+    from seeding import fill, fill_the_rest
+    from served_workspaces import served
+
+    folder = tmp_path_factory.mktemp("served")
+    workspace = Workspace.create("demo", path=folder / "demo")
+    Workspace.create("empty", path=folder / "empty")
+    uri = workspace.get_mlflow_tracking_uri()
+    with _as_in_another_process(uri):
+        site = Site(folder, uri, fill(uri), folder / "server.log", "mlflow-artifacts:")
+        site.ids.update(fill_the_rest(uri, site.ids, folder))
+    with served({name: folder / name for name in ("demo", "empty")}, site.log) as server:
+        site.address = server.at("demo")
+        context = browser.new_context(viewport={"width": 1400, "height": 900})
+        context.set_default_timeout(PATIENCE * 1000)
+        context.add_init_script(f"if (location.protocol === 'http:') {{ {REMEMBERED} }}")
+        context.route(lambda url: not url.startswith(server.address), lambda route: route.abort())
+        visitor = Visitor(context.new_page(), site)
+        visitor.page.goto(f"{site.address}/")
+        yield visitor
+        context.close()
+
+
+@pytest.fixture(scope="package")
 def visitors_of_all(visitors: Visitors) -> Visitors:
     """The same, after another process has written everything that is not a run."""
     from seeding import fill_the_rest

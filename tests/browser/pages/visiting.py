@@ -67,9 +67,7 @@ class Visitor:
 
         The page before first comes to rest, because its last answers are not those of the new page.
         """
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end and not self.is_at_rest():
-            self.page.wait_for_timeout(50)
+        self.rest()
         self.answers.clear()
         self.complaints.clear()
         self.page.evaluate(OPEN, f"#/{route.format(**self.site.ids)}")
@@ -80,6 +78,12 @@ class Visitor:
         for text in texts:
             shown = self.page.get_by_text(text.format(**self.site.ids), exact=False).locator("visible=true")
             shown.first.wait_for(timeout=PATIENCE * 1000)
+
+    def rest(self) -> None:
+        """Wait until the page is at rest."""
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end and not self.is_at_rest():
+            self.page.wait_for_timeout(50)
 
     def is_at_rest(self) -> bool:
         """Return whether the page has made no request for a while."""

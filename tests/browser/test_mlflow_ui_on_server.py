@@ -1,0 +1,72 @@
+"""MLflow's UI works on a server of workspaces, below the address of a workspace and under a strict content policy."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Error
+from routes import PAGES, PAGES_OF_RUNS
+from visiting import PATIENCE, Visitor
+
+pytestmark = pytest.mark.browser
+
+OF_CLOSED_GROUPS = ("gateway", "judges_of_all", "mcp_", "settings_connections", "settings_webhooks")
+"""How the names of pages begin that MLflow shows only with groups of `--allow-mlflow`."""
+
+NOT_FOUND = re.compile(
+    r"/ajax-api/[23]\.0/mlflow/(gateway-proxy|gateway/endpoints/list|users/.+|roles/.+|assistant/.+)"
+)
+"""Requests of these pages that the server does not answer. MLflow answers those for users and roles only with tokens."""
+
+POLICY = "Content Security Policy"
+BLOCKED_VIDEO = "https://mlflow.org/docs/latest/images/"
+"""The place of a video that pages without traces would load from another host."""
+
+
+def violations(visitor: Visitor) -> set[str]:
+    return {one for one in visitor.complaints if POLICY in one and BLOCKED_VIDEO not in one}
+
+
+@pytest.mark.parametrize("name", [name for name in [*PAGES_OF_RUNS, *PAGES] if not name.startswith(OF_CLOSED_GROUPS)])
+def test_a_page_shows_what_the_workspace_has(visitor_of_server: Visitor, shots: Path, name: str) -> None:
+    visitor = visitor_of_server
+    route, *texts = (PAGES_OF_RUNS | PAGES)[name]
+    visitor.open(route)
+    visitor.sees(*texts)
+    visitor.rest()
+    visitor.page.screenshot(path=shots / f"{name}_on_server.png")
+    assert violations(visitor) == set()
+    failed = {one for one in visitor.asked() if one[2] >= 400}
+    assert {one for one in failed if one[2] != 404 or not NOT_FOUND.fullmatch(one[1])} == set()
+
+
+@pytest.mark.parametrize("name", [name for name in [*PAGES_OF_RUNS, *PAGES] if name.startswith(OF_CLOSED_GROUPS)])
+def test_a_page_of_a_closed_group_does_not_break(visitor_of_server: Visitor, name: str) -> None:
+    visitor = visitor_of_server
+    visitor.open((PAGES_OF_RUNS | PAGES)[name][0])
+    visitor.rest()
+    assert violations(visitor) == set()
+    assert {status for _, _, status in visitor.asked()} <= {200, 404}
+
+
+def test_the_policy_lets_no_other_script_run(visitor_of_server: Visitor) -> None:
+    page = visitor_of_server.page
+    visitor_of_server.complaints.clear()
+    with pytest.raises(Error, match=POLICY):
+        page.add_script_tag(content="window.ran = true")
+    assert page.evaluate("window.ran") is None
+    assert violations(visitor_of_server) != set()
+
+
+def test_the_link_that_mlflows_client_prints_opens_the_run(visitor_of_server: Visitor, chromium: str) -> None:
+    site = visitor_of_server.site
+    page = visitor_of_server.page.context.new_page()
+    page.goto(f"{site.address}/#/experiments/{site.ids['experiment']}/runs/{site.ids['run']}")
+    page.get_by_text("0.015625").first.wait_for(timeout=PATIENCE * 1000)
+    page.close()
+
+
+def test_nothing_was_logged_as_an_error(visitor_of_server: Visitor) -> None:
+    assert "Traceback" not in visitor_of_server.site.log.read_text()
