@@ -239,15 +239,15 @@ def serve_background(
 ) -> RunningServer:
     """Serve workspaces in a thread of this process, for tests and notebooks, without tokens and only on this computer.
 
-    MLflow's own application is not loaded, unless the settings ask for it: it would change settings of MLflow in this
-    process.
+    MLflow's own application is never loaded, because it would change settings of MLflow in this process. Requests that
+    need it are answered with one sentence, which names `runbridge server`.
 
     Args:
         stores: the workspaces.
         port: the port; 0 is any free one.
-        settings: other settings. The port and the absence of tokens are those of this function.
+        settings: other settings. Those for the port, tokens and MLflow's application are ignored.
     """
-    settings = replace(settings or Settings(mlflow="off"), port=port, no_token=True)
+    settings = replace(settings or Settings(), port=port, no_token=True, mlflow="off")
     return RunningServer(
         Workspaces([ServedWorkspace(address_name(one.name), one, settings.file_rules) for one in stores]), settings
     )

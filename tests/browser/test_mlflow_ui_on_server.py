@@ -18,11 +18,11 @@ OF_CLOSED_GROUPS = ("gateway", "judges_of_all", "mcp_", "settings_connections", 
 NOT_FOUND = re.compile(
     r"/ajax-api/[23]\.0/mlflow/(gateway-proxy|gateway/endpoints/list|users/.+|roles/.+|assistant/.+)"
 )
-"""Requests of these pages that the server does not answer. MLflow answers those for users and roles only with tokens."""
+"""Requests of these pages that the server does not answer. MLflow answers those for users and roles with tokens."""
 
 POLICY = "Content Security Policy"
 BLOCKED_VIDEO = "https://mlflow.org/docs/latest/images/"
-"""The place of a video that pages without traces would load from another host."""
+"""The address of a video that pages without traces would load from another host."""
 
 
 def violations(visitor: Visitor) -> set[str]:

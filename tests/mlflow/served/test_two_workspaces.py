@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -15,6 +16,8 @@ from mlflow.entities import Metric
 from otlp_spans import log_span
 from served_workspaces import ServedBySubprocess, served
 
+from bridge.server.serve import serve_background
+from bridge.server.settings import Settings
 from bridge.store.create import create_store
 
 NAMES = ("anna", "boris")
@@ -159,3 +162,11 @@ def test_a_server_without_mlflows_application_answers_in_one_sentence(tmp_path: 
         with pytest.raises(mlflow.MlflowException, match="runbridge server --mlflow lazy"):
             MlflowClient(server.address, server.address).search_registered_models()
         assert requests.post(f"{server.address}/graphql", json={}, timeout=60).status_code == 404
+
+
+def test_a_server_in_a_users_process_never_loads_mlflows_application(tmp_path: Path) -> None:
+    before = dict(os.environ)
+    with serve_background([create_store(tmp_path / "new", "new")], settings=Settings(mlflow="eager")) as server:
+        answer = requests.get(f"{server.address}/api/2.0/mlflow/registered-models/search", timeout=60)
+    assert answer.status_code == 404 and "runbridge server --mlflow lazy" in answer.json()["message"]
+    assert dict(os.environ) == before
