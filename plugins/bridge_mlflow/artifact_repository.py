@@ -32,12 +32,18 @@ class BridgeArtifactRepository(ArtifactRepository):
     """A repository of the artifacts below one folder of a workspace.
 
     The folder is an artifact root, a folder above artifact roots, or a folder below one artifact root.
+
+    Attributes:
+        is_from_client: whether a client may have chosen the URI, so that a server must check it.
     """
+
+    is_from_client = True
 
     @translated
     def __init__(self, artifact_uri: str, tracking_uri: str | None = None, registry_uri: str | None = None) -> None:
         super().__init__(artifact_uri, tracking_uri, registry_uri)
-        check_location(artifact_uri, "artifact location")
+        if self.is_from_client:
+            check_location(artifact_uri, "artifact location")
         self._address, self._place = split_artifact_uri(artifact_uri)
         self._artifacts: ArtifactStore = open_store(self._address).artifacts
 

@@ -7,7 +7,7 @@ from importlib.metadata import version
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.types import ASGIApp
 
-from bridge.server.routes import Call, Route
+from bridge.server.routes import Call, Endpoint, Route
 from bridge_mlflow.server.table import entries
 
 
@@ -23,14 +23,20 @@ def information_routes(has_gateway: bool) -> list[Route]:
     async def server_information(call: Call) -> ASGIApp:
         return JSONResponse(information(has_gateway))
 
+    async def no_endpoints(call: Call) -> ASGIApp:
+        return JSONResponse({"endpoints": []})
+
     return [
         Route("GET", "/health", health, "reader", "read"),
         Route("GET", "/version", version_of_mlflow, "reader", "read"),
-        *(
-            Route(one.method, one.path, server_information, one.needs, one.access)
-            for one in entries("GET 3.0/mlflow/server-info", "reader", "read")
-        ),
+        # The page of an experiment asks for the endpoints of a gateway, and reports an error if it gets no answer.
+        *_both(no_endpoints, "GET 2.0/mlflow/gateway-proxy"),
+        *_both(server_information, "GET 3.0/mlflow/server-info"),
     ]
+
+
+def _both(endpoint: Endpoint, line: str) -> list[Route]:
+    return [Route(one.method, one.path, endpoint, one.needs, one.access) for one in entries(line, "reader", "read")]
 
 
 def information(has_gateway: bool) -> dict[str, object]:

@@ -76,11 +76,17 @@ class Closed:
         raise MlflowException("This server has no jobs, and its workspaces are not MLflow's.", FEATURE_DISABLED)
 
 
+class ServedRepository(BridgeArtifactRepository):
+    """The artifacts of the request's workspace. The server has made the URI."""
+
+    is_from_client = False
+
+
 REPLACED: dict[Any, dict[str, Any]] = {
     handlers: {
         "_tracking_store": Router(BridgeTrackingStore),
         "_model_registry_store": Router(model_registry.build),
-        "_artifact_repo": Router(BridgeArtifactRepository),
+        "_artifact_repo": Router(ServedRepository),
         "_job_store": Closed(),
     },
     workspace_helpers: {"_workspace_store": Closed()},
@@ -110,7 +116,7 @@ def _served_repository(
         place = served_artifacts(artifact_uri)
     except BridgeError as error:
         raise mlflow_error(error) from error
-    return BridgeArtifactRepository(place)
+    return ServedRepository(place)
 
 
 def _refuse(store_uri: str | None = None, artifact_uri: str | None = None, **later: Any) -> NoReturn:

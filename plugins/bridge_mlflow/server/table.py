@@ -157,6 +157,7 @@ GET    /health
 GET    /version
 GET    /static-files/{path:path}
 GET    3.0/mlflow/server-info
+GET    2.0/mlflow/gateway-proxy
 GET    2.0/mlflow/artifacts/list
 GET    2.0/mlflow-artifacts/artifacts
 GET    2.0/mlflow-artifacts/artifacts/{path:path}
@@ -228,7 +229,6 @@ PATCH  3.0/mlflow/workspaces/{workspace_name}
 DELETE 3.0/mlflow/workspaces/{workspace_name}
 """,
     "it passes requests to an address that a client names": """
-GET  2.0/mlflow/gateway-proxy
 POST 2.0/mlflow/gateway-proxy
 """,
     "MLflow's open release does not implement it": """

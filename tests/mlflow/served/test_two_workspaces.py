@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,13 +28,16 @@ REQUESTS = 1_000
 class Side:
     """MLflow's client of one workspace, and the names of what was written to it."""
 
-    def __init__(self, server: ServedBySubprocess, name: str) -> None:
+    def __init__(self, server: ServedBySubprocess, name: str, folder: Path) -> None:
         self.name, uri = name, server.at(name)
         self.client = MlflowClient(uri, uri)
         self.experiment = self.client.create_experiment(f"of {name}")
         self.runs = [self.client.create_run(self.experiment, run_name=f"of {name}").info.run_id for _ in range(3)]
         self.client.create_registered_model(f"of {name}")
         self.model = self.client.create_logged_model(self.experiment, f"of-{name}").model_id
+        self.client.log_text(self.runs[2], f"text of {name}", f"of {name}")
+        folder.joinpath(f"of {name}").write_text(f"text of {name}")
+        self.client.log_model_artifact(self.model, str(folder / f"of {name}"))
         log_span(uri, self.experiment, f"of {name}")
         (trace,) = self.client.search_traces([self.experiment], include_spans=False)
         self.trace = trace.info.trace_id
@@ -63,6 +67,16 @@ class Side:
     def get_model(self) -> set[str]:
         return {str(self.client.get_registered_model(f"of {self.name}").name)}
 
+    def list_files(self) -> set[str]:
+        return {file.path for file in self.client.list_artifacts(self.runs[2])}
+
+    def list_files_of_model(self) -> set[str]:
+        return {file.path for file in self.client.list_logged_model_artifacts(self.model)}
+
+    def read_file(self) -> set[str]:
+        run = self.client.get_run(self.runs[2])
+        return {text_of_run(self.client, run.info.run_id, f"of {self.name}").removeprefix("text ")}
+
     def log(self) -> set[str]:
         self.client.log_batch(self.runs[1], metrics=[Metric(f"of {self.name}", 1.0, 0, 0)])
         return {key for key in self.client.get_run(self.runs[1]).data.metrics}
@@ -72,7 +86,16 @@ class Side:
         return {self.client.get_registered_model(f"of {self.name}").tags["of"]}
 
 
+def text_of_run(client: MlflowClient, run_id: str, path: str) -> str:
+    """Return a text file of a run."""
+    with tempfile.TemporaryDirectory() as folder:
+        return Path(client.download_artifacts(run_id, path, folder)).read_text()
+
+
 READS = (
+    "list_files",
+    "list_files_of_model",
+    "read_file",
     "search_runs",
     "search_experiments",
     "search_models",
@@ -86,8 +109,9 @@ WRITES = ("log", "tag_model")
 
 
 @pytest.fixture(scope="module")
-def sides(server: ServedBySubprocess) -> tuple[Side, Side]:
-    return Side(server, "anna"), Side(server, "boris")
+def sides(server: ServedBySubprocess, tmp_path_factory: pytest.TempPathFactory) -> tuple[Side, Side]:
+    folder = tmp_path_factory.mktemp("files")
+    return Side(server, "anna", folder), Side(server, "boris", folder)
 
 
 @pytest.mark.slow
@@ -114,6 +138,9 @@ def test_an_id_of_one_workspace_is_unknown_in_the_other(sides: tuple[Side, Side]
         lambda: boris.client.get_trace(anna.trace, display=False),
         lambda: boris.client.get_registered_model("of anna"),
         lambda: boris.client.delete_registered_model("of anna"),
+        lambda: boris.client.list_artifacts(anna.runs[2]),
+        lambda: boris.client.list_logged_model_artifacts(anna.model),
+        lambda: boris.client.log_text(anna.runs[2], "of boris", "of boris"),
     ):
         with pytest.raises(mlflow.MlflowException) as failed:
             call()
