@@ -37,7 +37,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerSite]:
     folder = tmp_path_factory.mktemp("roles")
     named = {name: create_store(folder / name, name) for name in ("first", "second")}
     new_token(folder / "home", "admin")
-    with server_site(named, folder / "home", mlflow="lazy") as running:
+    with server_site(named, folder / "home") as running:
         yield running
     for stores in named.values():
         stores.close()

@@ -17,7 +17,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.errors import InvalidValue, NotAllowed, StoreUnavailable
+from bridge.errors import InvalidValue, StoreUnavailable
 from bridge.server.dispatch import not_found
 from bridge.server.hosts import values_of
 from bridge.server.plugin_routes import MlflowMode
@@ -121,7 +121,7 @@ def endpoint(template: str, application: Application) -> Endpoint:
     """Return the endpoint that passes a request to MLflow's application."""
 
     async def answer(call: Call) -> ASGIApp:
-        check_caller(call)
+        check_header(call)
         path = path_of(template, call.parameters)
         if path is None:
             return not_found()
@@ -135,20 +135,16 @@ def endpoint(template: str, application: Application) -> Endpoint:
     return answer
 
 
-def check_caller(call: Call) -> None:
-    """Check what MLflow's application cannot check.
+def check_header(call: Call) -> None:
+    """Check that a header of MLflow's names no other workspace than the address.
 
     Raises:
-        InvalidValue: the request names another workspace in a header of MLflow's.
-        NotAllowed: the role of the caller holds only for one experiment. MLflow would show the caller all experiments.
+        InvalidValue: it does.
     """
     named = [value.decode("latin-1") for value in values_of(call.scope["headers"], WORKSPACE_HEADER)]
     if any(name != call.workspace.name for name in named):
         rule = f"must be absent, or {call.workspace.name!r} as in the address"
         raise InvalidValue("X-MLFLOW-WORKSPACE", ", ".join(named), rule)
-    if call.caller.experiment_id is not None:
-        reason = f"your token is only for experiment {call.caller.experiment_id}"
-        raise NotAllowed("use", "MLflow's API for all experiments", reason)
 
 
 def path_of(template: str, parameters: Mapping[str, str]) -> str | None:

@@ -130,7 +130,7 @@ def test_a_thousand_requests_at_once_each_see_their_own_workspace(sides: tuple[S
 
 
 @pytest.mark.slow
-def test_an_id_of_one_workspace_is_unknown_in_the_other(sides: tuple[Side, Side]) -> None:
+def test_an_id_of_one_workspace_is_unknown_in_the_other(server: ServedBySubprocess, sides: tuple[Side, Side]) -> None:
     anna, boris = sides
     for call in (
         lambda: boris.client.get_run(anna.runs[0]),
@@ -138,14 +138,23 @@ def test_an_id_of_one_workspace_is_unknown_in_the_other(sides: tuple[Side, Side]
         lambda: boris.client.get_trace(anna.trace, display=False),
         lambda: boris.client.get_registered_model("of anna"),
         lambda: boris.client.delete_registered_model("of anna"),
-        lambda: boris.client.list_artifacts(anna.runs[2]),
-        lambda: boris.client.list_logged_model_artifacts(anna.model),
-        lambda: boris.client.log_text(anna.runs[2], "of boris", "of boris"),
     ):
         with pytest.raises(mlflow.MlflowException) as failed:
             call()
         assert failed.value.error_code == "RESOURCE_DOES_NOT_EXIST"
     assert anna.search_models() == {"of anna"}
+    # MLflow's client remembers where the files of a run are, so these requests are sent without it.
+    at = f"{server.at('boris')}/api/2.0"
+    place = f"{at}/mlflow-artifacts/artifacts/{anna.experiment}/{anna.runs[2]}/artifacts/of%20anna"
+    for method, address in (
+        ("GET", f"{at}/mlflow/artifacts/list?run_id={anna.runs[2]}"),
+        ("GET", f"{at}/mlflow/logged-models/{anna.model}/artifacts/directories"),
+        ("GET", place),
+        ("PUT", place),
+    ):
+        answer = requests.request(method, address, data=b"", timeout=60)
+        assert answer.status_code == 404, address
+        assert "of anna" not in answer.text
 
 
 @pytest.mark.slow
