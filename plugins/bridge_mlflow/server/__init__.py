@@ -16,6 +16,7 @@ from bridge_mlflow.server.graph_queries import graph_endpoint
 from bridge_mlflow.server.groups import opened
 from bridge_mlflow.server.hot.routes import hot_routes
 from bridge_mlflow.server.information import information_routes
+from bridge_mlflow.server.named_workspace import with_check
 from bridge_mlflow.server.spans import spans_endpoint
 from bridge_mlflow.server.table import Entry, allowed
 from bridge_mlflow.server.user_interface import interface_routes
@@ -27,8 +28,12 @@ CHECKED = {"/graphql": graph_endpoint, "/v1/traces": spans_endpoint}
 def routes(options: PluginOptions) -> list[Route]:
     """Return the routes of MLflow's REST API and user interface.
 
-    Our own routes come first. MLflow's application answers only those allowed routes that we do not answer.
+    MLflow's application answers only those allowed routes that Runbridge does not answer itself.
     """
+    return [with_check(one) for one in _routes(options)]
+
+
+def _routes(options: PluginOptions) -> list[Route]:
     own = own_routes(options)
     if not is_installed():
         return own

@@ -17,19 +17,18 @@ from urllib.parse import quote
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.errors import InvalidValue, StoreUnavailable
+from bridge.errors import StoreUnavailable
 from bridge.server.dispatch import not_found
-from bridge.server.hosts import values_of
 from bridge.server.plugin_routes import MlflowMode
 from bridge.server.routes import JSON_BYTES, Call, Endpoint, Route
 from bridge_mlflow.server.environment import prepare
+from bridge_mlflow.server.named_workspace import WORKSPACE_HEADER
 from bridge_mlflow.server.table import Entry
 
 logger = logging.getLogger("bridge")
 
-WORKSPACE_HEADER = b"x-mlflow-workspace"
 DROPPED = frozenset({b"authorization", b"cookie", b"proxy-authorization", WORKSPACE_HEADER})
-"""Headers that MLflow's application does not need. The first three contain secrets."""
+"""Headers that MLflow's application does not need, or refuses. The first three contain secrets."""
 
 
 class Loaded(NamedTuple):
@@ -121,7 +120,6 @@ def endpoint(template: str, application: Application) -> Endpoint:
     """Return the endpoint that passes a request to MLflow's application."""
 
     async def answer(call: Call) -> ASGIApp:
-        check_header(call)
         path = path_of(template, call.parameters)
         if path is None:
             return not_found()
@@ -133,18 +131,6 @@ def endpoint(template: str, application: Application) -> Endpoint:
         return Forwarded(loaded.application, path)
 
     return answer
-
-
-def check_header(call: Call) -> None:
-    """Check that a header of MLflow's names no other workspace than the address.
-
-    Raises:
-        InvalidValue: it does.
-    """
-    named = [value.decode("latin-1") for value in values_of(call.scope["headers"], WORKSPACE_HEADER)]
-    if any(name != call.workspace.name for name in named):
-        rule = f"must be absent, or {call.workspace.name!r} as in the address"
-        raise InvalidValue("X-MLFLOW-WORKSPACE", ", ".join(named), rule)
 
 
 def path_of(template: str, parameters: Mapping[str, str]) -> str | None:

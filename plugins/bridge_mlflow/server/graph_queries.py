@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 
 from bridge.errors import InvalidValue
 from bridge.server.routes import Call, Endpoint
-from bridge_mlflow.server.application import Application, Forwarded, check_header, switched_off
+from bridge_mlflow.server.application import Application, Forwarded, switched_off
 
 if TYPE_CHECKING:
     from graphql import SelectionSetNode
@@ -35,7 +35,6 @@ def graph_endpoint(application: Application) -> Endpoint:
     """Return the endpoint that checks a query, and passes it to MLflow's application."""
 
     async def answer(call: Call) -> ASGIApp:
-        check_header(call)
         if application.is_off:
             return switched_off()
         body = await call.body()

@@ -12,7 +12,7 @@ from bridge.errors import InvalidValue
 from bridge.server.dispatch import error_response
 from bridge.server.hosts import values_of
 from bridge.server.routes import JSON_BYTES, Call, Endpoint
-from bridge_mlflow.server.application import Application, check_header, passed_on, switched_off
+from bridge_mlflow.server.application import Application, passed_on, switched_off
 
 PATH = "/v1/traces"
 TIMES, BYTES = 10, 64 << 20
@@ -25,7 +25,6 @@ def spans_endpoint(application: Application) -> Endpoint:
     """Return the endpoint that decompresses a body, and passes it to MLflow's application."""
 
     async def answer(call: Call) -> ASGIApp:
-        check_header(call)
         if application.is_off:
             return switched_off()
         body = await call.body()

@@ -159,12 +159,12 @@ def test_an_id_of_one_workspace_is_unknown_in_the_other(server: ServedBySubproce
 
 @pytest.mark.slow
 def test_the_header_of_mlflow_must_name_the_workspace_of_the_address(server: ServedBySubprocess) -> None:
-    address = f"{server.at('anna')}/api/2.0/mlflow/registered-models/search"
-    for value, status in ((None, 200), ("anna", 200), ("boris", 400), ("", 400)):
-        headers = {} if value is None else {"X-MLFLOW-WORKSPACE": value}
-        answer = requests.get(address, headers=headers, timeout=60)
-        assert answer.status_code == status, value
-        assert status == 200 or "X-MLFLOW-WORKSPACE" in answer.text
+    for path in ("registered-models/search", "experiments/get?experiment_id=0"):
+        for value, status in ((None, 200), ("anna", 200), ("boris", 400), ("", 400)):
+            headers = {} if value is None else {"X-MLFLOW-WORKSPACE": value}
+            answer = requests.get(f"{server.at('anna')}/api/2.0/mlflow/{path}", headers=headers, timeout=60)
+            assert answer.status_code == status, value
+            assert status == 200 or "X-MLFLOW-WORKSPACE" in answer.text
 
 
 @pytest.mark.slow
