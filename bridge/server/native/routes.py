@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 from bridge.errors import BridgeError, InvalidState
 from bridge.server.dispatch import error_response
 from bridge.server.native.answer import Sent, answer_to
+from bridge.server.native.changes import stream_changes
 from bridge.server.routes import Call, Endpoint, Route
 from bridge.server.workspaces import ServedWorkspace
 from bridge.store.http.methods import (
@@ -20,6 +21,7 @@ from bridge.store.http.methods import (
     LEAST_PROTOCOL,
     METHODS,
     POINTS_BYTES,
+    PREFIX,
     PROTOCOL,
     PROTOCOL_HEADER,
     RemoteMethod,
@@ -30,19 +32,28 @@ THREADS = 4
 
 
 def native_routes() -> list[Route]:
-    """Return the routes of all methods of the table."""
+    """Return the routes of all methods of the table, and that of the stream of changes."""
     return [
-        Route(
-            "POST",
-            method.path,
-            _endpoint(method),
-            method.needs,
-            method.access,
-            POINTS_BYTES if method.has_points else BODY_BYTES,
-            is_for_experiments=True,
-        )
-        for method in METHODS.values()
+        Route("GET", f"{PREFIX}/changes", _changes, "reader", "read", is_for_experiments=True),
+        *(
+            Route(
+                "POST",
+                method.path,
+                _endpoint(method),
+                method.needs,
+                method.access,
+                POINTS_BYTES if method.has_points else BODY_BYTES,
+                is_for_experiments=True,
+            )
+            for method in METHODS.values()
+        ),
     ]
+
+
+async def _changes(call: Call) -> ASGIApp:
+    response = await stream_changes(call)
+    response.headers[PROTOCOL_HEADER] = str(PROTOCOL)
+    return response
 
 
 def _endpoint(method: RemoteMethod) -> Endpoint:
