@@ -20,7 +20,7 @@ from bridge.store.create import create_store
 from bridge.store.http.backend import HttpBackend
 from bridge.store.http.methods import METHODS
 from bridge.store.one_run import create_run, get_run, get_series
-from bridge.store.sql.answers import KEPT_MILLISECONDS, Request, once
+from bridge.store.sql.answers import KEPT_MILLISECONDS, Request, in_steps, once
 from bridge.store.sql.sqlite import open_sqlite
 
 
@@ -141,6 +141,42 @@ def test_a_change_is_made_once_if_the_server_is_killed_before_it_answers(tmp_pat
             store.get_experiment(made.id)
         assert (cutter.cuts, len(running)) == (3, 4)
         store.close()
+
+
+class Killed(BaseException):
+    """Stands for the end of the server: nothing runs after it."""
+
+
+def test_a_change_in_steps_is_continued_if_the_server_was_killed_between_them(tmp_path: Path) -> None:
+    store = open_sqlite(tmp_path / "workspace.db")
+    request = Request(b"k" * 16, b"purge", 1)
+    calls: list[str] = []
+
+    def change(*steps: str, error: BaseException | None = None) -> bytes:
+        calls.extend(steps)
+        if error is not None:
+            raise error
+        return b"done"
+
+    def sent(*steps: str, error: BaseException | None = None, is_done: bool = False) -> bytes:
+        return in_steps(store.database, request, lambda: change(*steps, error=error), lambda: is_done)
+
+    with pytest.raises(Killed):
+        sent("first", error=Killed())
+    assert sent("rest") == b"done"
+    assert sent("never") == b"done"
+    assert calls == ["first", "rest"]
+    request = request._replace(key=b"l" * 16)
+    with pytest.raises(NotFound):  # a new request for something that does not exist
+        sent(error=NotFound("experiment", "7"), is_done=True)
+    with pytest.raises(Killed):
+        sent(error=Killed())
+    with pytest.raises(NotFound):  # the experiment is active
+        sent(error=NotFound("experiment", "7"))
+    with pytest.raises(Killed):
+        sent(error=Killed())
+    assert sent(error=NotFound("experiment", "7"), is_done=True) == b""
+    store.close()
 
 
 def test_every_change_has_a_key_or_receipts() -> None:

@@ -3,20 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from growing_server import TestServer
+from longer import SCALE
 
 from bridge.store.backend import Backend
 from bridge.store.http.backend import HttpBackend
 from bridge.testing.backend import BackendTests
+from bridge.testing.machine import check_store
 
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[TestServer]:
     with TestServer() as server:
         yield server
+
+
+@pytest.mark.slow
+def test_any_order_of_calls_agrees_with_plain_dicts(server: TestServer) -> None:
+    @contextmanager
+    def new_store() -> Iterator[Backend]:
+        with TemporaryDirectory() as folder, server.workspace(Path(folder, "demo")) as address:
+            store = HttpBackend(address)
+            yield store
+            store.close()
+
+    check_store(new_store, examples=10 * SCALE)
 
 
 @pytest.mark.slow
