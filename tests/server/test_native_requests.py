@@ -143,7 +143,7 @@ JSON_VALUES: tuple[Any, ...] = (
 
 def mutated(value: Any, chance: random.Random) -> Any:
     """Return a JSON value in which parts are replaced by others."""
-    if chance.random() < 0.2:
+    if chance.random() < 0.06:
         return chance.choice(JSON_VALUES)
     if isinstance(value, dict):
         return {key: mutated(one, chance) for key, one in value.items() if chance.random() < 0.95}
