@@ -19,6 +19,7 @@ from bridge.server.identity.database import ServerDatabase
 from bridge.server.identity.token_store import TokenStore
 from bridge.server.identity.tokens import Grant
 from bridge.store.create import create_store
+from bridge.store.http.artifacts import HttpArtifacts
 from bridge.store.http.backend import HttpBackend
 from bridge.store.http.methods import METHODS
 from bridge.store.slices import LeaseRecord
@@ -147,6 +148,25 @@ def test_results_contain_only_the_own_experiment(store_of: Callable[..., HttpBac
     assert [lease.run_id for lease in store.get_leases()] == ["a"]
     assert store.find_workspace_id() == stores.id
     assert store.get_receipts(["journal a"]) == {}
+
+
+def test_files_of_the_own_experiment_are_stored_and_others_are_refused(store_of: Callable[..., HttpBackend]) -> None:
+    files = HttpArtifacts(store_of("writer", OURS).connection)
+    assert files.put(f"{OURS}/ours/artifacts", "a.txt", b"text").size_bytes == 4
+    assert [record.path for record in files.list(f"{OURS}/ours/artifacts")] == ["a.txt"]
+    root = f"{THEIRS}/theirs/artifacts"
+    calls: list[Callable[[], object]] = [
+        lambda: files.put(root, "a.txt", b"text"),
+        lambda: files.append(root, "a.txt", b"text"),
+        lambda: files.list(root),
+        lambda: files.stat(root, "a.txt"),
+        lambda: files.delete(root, "a.txt"),
+        lambda: list(files.get(root, "a.txt")),
+        lambda: files.list(""),
+    ]
+    for call in calls:
+        with pytest.raises(NotAllowed, match="your token is only for experiment"):
+            call()
 
 
 def test_a_journal_belongs_to_the_first_that_uses_it(store_of: Callable[..., HttpBackend]) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, BinaryIO, TypeVar, cast
 
 from starlette.responses import Response
@@ -35,14 +36,15 @@ T = TypeVar("T")
 
 def file_routes() -> list[Route]:
     """Return the native routes for files."""
-    return [
+    routes = (
         Route("GET", PREFIX, _list, "reader", "read"),
         Route("DELETE", PREFIX, _delete, "writer", "write"),
         Route("GET", f"{PREFIX}/record", _stat, "reader", "read"),
         Route("GET", f"{PREFIX}/content", _get, "reader", "read"),
         Route("PUT", f"{PREFIX}/content", _put, "writer", "write", body_bytes=None),
         Route("POST", f"{PREFIX}/content", _append, "writer", "write", body_bytes=APPENDED_BYTES),
-    ]
+    )
+    return [replace(route, is_for_experiments=True) for route in routes]  # `check_root` checks the experiment
 
 
 async def _list(call: Call) -> Response:

@@ -34,7 +34,7 @@ THREADS = 4
 def native_routes() -> list[Route]:
     """Return the routes of all methods of the table, and that of the stream of changes."""
     return [
-        Route("GET", f"{PREFIX}/changes", _changes, "reader", "read", is_for_experiments=True),
+        Route("GET", f"{PREFIX}/changes", _changes, "reader", "read", is_for_experiments=True, is_stream=True),
         *(
             Route(
                 "POST",
