@@ -6,9 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Error
+from mlflow import MlflowClient
+from playwright.sync_api import Browser, Error
 from routes import PAGES, PAGES_OF_RUNS
+from served_workspaces import served
+from server_site import new_token
 from visiting import PATIENCE, Visitor
+
+from bridge.store.create import create_store
 
 pytestmark = pytest.mark.browser
 
@@ -23,6 +28,11 @@ FIRST_OF_ALL = next(iter(PAGES))
 POLICY = "Content Security Policy"
 BLOCKED_VIDEO = "https://mlflow.org/docs/latest/images/"
 """The address of a video that pages without traces would load from another host."""
+
+
+CREATE_MODEL = """name => fetch("ajax-api/2.0/mlflow/registered-models/create", {
+    method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({name}),
+}).then(got => got.status)"""
 
 
 def violations(visitor: Visitor) -> set[str]:
@@ -62,12 +72,50 @@ def test_the_policy_lets_no_other_script_run(visitor_of_server: Visitor) -> None
     assert violations(visitor_of_server) != set()
 
 
-def test_the_link_that_mlflows_client_prints_opens_the_run(visitor_of_server: Visitor, chromium: str) -> None:
+def test_the_link_that_mlflows_client_prints_opens_the_run(
+    visitor_of_server: Visitor, capsys: pytest.CaptureFixture[str]
+) -> None:
     site = visitor_of_server.site
+    client = MlflowClient(site.address)
+    client.set_terminated(client.create_run(site.ids["empty"], run_name="linked").info.run_id)
+    printed = capsys.readouterr().out
+    (link,) = re.findall(r"http://\S+/runs/\S+", printed)
     page = visitor_of_server.page.context.new_page()
-    page.goto(f"{site.address}/#/experiments/{site.ids['experiment']}/runs/{site.ids['run']}")
-    page.get_by_text("0.015625").first.wait_for(timeout=PATIENCE * 1000)
+    page.goto(link)
+    page.get_by_text("linked").locator("visible=true").first.wait_for(timeout=PATIENCE * 1000)
     page.close()
+
+
+def test_a_script_in_a_file_of_a_run_does_not_run(visitor_of_server: Visitor) -> None:
+    visitor, run = visitor_of_server, visitor_of_server.site.ids["run"]
+    script = "<script>document.body.innerText = 'ran'; parent.document.title = 'ran'</script>"
+    MlflowClient(visitor.site.address).log_text(run, f"<p>some text</p>{script}", "page.html")
+    visitor.open("experiments/{experiment}/runs/{run}/artifacts/page.html")
+    frame = visitor.page.frame_locator("iframe")
+    frame.get_by_text("some text").wait_for(timeout=PATIENCE * 1000)
+    visitor.rest()
+    assert frame.locator("body").inner_text() == "some text"
+    assert visitor.page.title() != "ran"
+    assert violations(visitor) != set()
+
+
+def test_a_browser_with_a_session_uses_mlflows_ui_as_its_role_allows(browser: Browser, tmp_path: Path) -> None:
+    create_store(tmp_path / "demo", "demo")
+    writer, reader = (new_token(tmp_path / "home", role, "demo") for role in ("writer", "reader"))
+    with served(
+        {"demo": tmp_path / "demo"}, tmp_path / "server.log", "--home", str(tmp_path / "home"), tokens=True
+    ) as server:
+        for token, can_write in ((writer, True), (reader, False)):
+            context = browser.new_context()
+            page = context.new_page()
+            page.goto(f"{server.at('demo')}/#/experiments/0/runs")
+            page.get_by_label("Token").fill(token)
+            page.get_by_role("button").first.click()
+            page.get_by_text("Default").locator("visible=true").first.wait_for(timeout=PATIENCE * 1000)
+            status = page.evaluate(CREATE_MODEL, f"of {can_write}")
+            assert status == (200 if can_write else 403)
+            assert page.evaluate("fetch('ajax-api/2.0/mlflow/registered-models/search').then(got => got.status)") == 200
+            context.close()
 
 
 def test_nothing_was_logged_as_an_error(visitor_of_server: Visitor) -> None:
