@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import shutil
 import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,7 +68,7 @@ def _wait(address: str, started: subprocess.Popen[bytes], log: Path) -> None:
             return
         except urllib.error.HTTPError:  # it answers, although it does not know the address
             return
-        except OSError:
+        except (OSError, http.client.HTTPException):
             if started.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"{address} does not answer: {log.read_text()}") from None
             time.sleep(0.2)
