@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -39,11 +40,15 @@ uvicorn.run(app, port=int(sys.argv[1]), loop="uvloop", http="httptools", ws="non
 
 
 def free_port() -> int:
-    """Return a port that no process uses at the moment."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port
+    """Return a port that no process uses at the moment, and that the system gives to no connection of its own."""
+    while True:
+        port = random.randrange(10_000, 32_000)  # Linux gives 32,768 and higher ones to connections
+        with socket.socket() as free:
+            try:
+                free.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 @contextmanager

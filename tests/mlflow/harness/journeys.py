@@ -41,7 +41,7 @@ class Journey(Answers):
         self.uri, self.folder = uri, folder
         self.client = MlflowClient(uri)
         self.store = self.client._tracking_client.store
-        root = self.store.artifact_root_uri
+        root = getattr(self.store, "artifact_root_uri", "mlflow-artifacts:")  # a client of a server has no root
         joined = root.replace("bridge:///", "bridge:/")  # MLflow's URI join drops the slashes
         super().__init__({root: "<root>", joined: "<root>", uri: "<store>", str(folder): "<folder>"})
         self.seen: dict[str, Any] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -59,9 +60,7 @@ def running(
 
     Its working folder is that of the log, because MLflow creates a database there, which two servers must not share.
     """
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = _free_port()
     line = [sys.executable, "-m", "mlflow", *words, "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -79,6 +78,18 @@ def running(
     finally:
         if process.poll() is None:
             server.end(signal.SIGTERM)
+
+
+def _free_port() -> int:
+    """Return a free port that the system gives to no connection of its own, because MLflow starts for many seconds."""
+    while True:
+        port = random.randrange(10_000, 32_000)  # Linux gives 32,768 and higher ones to connections
+        with socket.socket() as free:
+            try:
+                free.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
