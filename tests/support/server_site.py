@@ -99,7 +99,7 @@ def new_token(home: Path, role: Role, workspace: str | None = None, experiment: 
 @contextmanager
 def server_site(named: dict[str, WorkspaceStores], home: Path, **settings: Any) -> Iterator[ServerSite]:
     """Serve workspaces in a thread, with the tokens in `server.db`."""
-    served = Workspaces([ServedWorkspace(name, stores) for name, stores in named.items()])
     chosen = Settings(**{"port": 0, "home": home, "mlflow": "off", **settings})
+    served = Workspaces([ServedWorkspace(name, stores, chosen.file_rules) for name, stores in named.items()])
     with RunningServer(served, chosen) as server:
         yield ServerSite(server, home)

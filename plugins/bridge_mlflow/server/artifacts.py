@@ -74,8 +74,8 @@ def _both(path: str, endpoint: Endpoint, method: str = "GET", body_bytes: int | 
 
 def _route(method: str, path: str, endpoint: Endpoint, body_bytes: int | None = 1 << 20) -> Route:
     if method == "GET":
-        return Route(method, path, _reporting(endpoint), "reader", "read")
-    return Route(method, path, _reporting(endpoint), "writer", "write", body_bytes)
+        return Route(method, path, _reporting(endpoint), "reader", "read", is_for_experiments=True)
+    return Route(method, path, _reporting(endpoint), "writer", "write", body_bytes, is_for_experiments=True)
 
 
 def _reporting(endpoint: Endpoint) -> Endpoint:
