@@ -204,8 +204,26 @@ def test_no_body_makes_the_server_fail(server: RunningServer, caplog: pytest.Log
     session.close()
 
 
-def test_reads_do_not_wait_behind_writes(server: RunningServer) -> None:
-    """Each thread of a client gets its own answers, whatever the others ask."""
+def test_changes_that_wait_delay_no_reads_and_no_points(server: RunningServer, stores: WorkspaceStores) -> None:
+    store = HttpBackend(server.address)
+    body = dump_call(METHODS["log_points"].function, {"run_id": "quick", "points": [Point("b", 1.0, 1)]})
+    post(server, "log_points", bytes(body.content), body.media_type)  # the server learns that the run is active
+    experiments = [f"waits {number}" for number in range(12)]
+    threads = [threading.Thread(target=store.create_experiment, args=(name, 1)) for name in experiments]
+    with stores.open_store.sql_database.write():
+        for thread in threads:
+            thread.start()
+        for _ in range(20):
+            assert store.get_active_runs(["r"]) == {"r"}
+            assert post(server, "log_points", bytes(body.content), body.media_type).status_code == 200
+        assert all(thread.is_alive() for thread in threads)
+    for thread in threads:
+        thread.join()
+    assert all(store.find_experiment(name) for name in experiments)
+    store.close()
+
+
+def test_threads_of_a_client_get_their_own_answers(server: RunningServer) -> None:
     store = HttpBackend(server.address)
     found: list[str] = []
 

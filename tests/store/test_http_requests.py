@@ -163,6 +163,8 @@ def test_an_error_of_the_store_is_final(server: ScriptedServer) -> None:
         (Scripted(302, headers={"Location": "http://127.0.0.1:9/"}), "it redirects to another address"),
         (Scripted(404, b"This server has no such address."), "There is no workspace"),
         (Scripted(200, b"<html>", {"Content-Type": "text/html"}), "it is not a server of Runbridge"),
+        (Scripted(200, b"{}", HEADERS), "its answer cannot be read"),
+        (Scripted(200, b"[]", HEADERS), "its answer cannot be read"),
         (Scripted(200, b"{}", {**HEADERS, PROTOCOL_HEADER: "0"}), "upgrade runbridge on the server"),
         (Scripted(500, b'{"error": {"kind": "os", "sentence": 5, "fields": []}}'), "but not as Runbridge does"),
         (Scripted(500, b"[" * 100_000, {"Content-Type": "application/json"}), "but not as Runbridge does"),

@@ -28,7 +28,10 @@ from bridge.store.http.methods import (
 )
 
 THREADS = 4
-"""The number of threads of a workspace for short reads and for writes, of which one at a time changes the database."""
+"""The number of threads of a workspace for short reads and points of the journal, and of those that make changes.
+
+Only one change at a time is made. The others wait in their threads, where they delay no read.
+"""
 
 
 def native_routes() -> list[Route]:
@@ -75,17 +78,19 @@ async def _answer(method: RemoteMethod, call: Call) -> Response:
         key=call.headers.get(KEY_HEADER, ""),
         content=await call.body(),
     )
-    threads = _threads_of(call.workspace, method)
+    threads = _threads_of(call.workspace, method, bool(sent.key))
     return await asyncio.get_running_loop().run_in_executor(
         threads, copy_context().run, answer_to, method, call.workspace, call.caller, sent
     )
 
 
-def _threads_of(workspace: ServedWorkspace, method: RemoteMethod) -> ThreadPoolExecutor:
-    """Return the threads that answer. Long reads have few threads of their own, so that they delay no write."""
+def _threads_of(workspace: ServedWorkspace, method: RemoteMethod, has_key: bool) -> ThreadPoolExecutor:
+    """Return the threads that answer. Long reads have few threads of their own, so that they delay no other call."""
     if method.is_long:
         return workspace.served.read_threads
-    found: ThreadPoolExecutor = workspace.served.kept("native", lambda: ThreadPoolExecutor(THREADS, "native"))
+    is_of_journal = method.name == "log_points" and not has_key
+    name = "native" if method.access == "read" or is_of_journal else "native-changes"
+    found: ThreadPoolExecutor = workspace.served.kept(name, lambda: ThreadPoolExecutor(THREADS, name))
     return found
 
 

@@ -6,7 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bridge.errors import StoreUnavailable
+from bridge.errors import InvalidValue, StoreUnavailable
 from bridge.records.series import NATIVE, Point
 from bridge.records.storable import check_changes, check_experiment, check_run
 from bridge.store.backend import Backend
@@ -56,7 +56,10 @@ class Caller:
             headers[KEY_HEADER] = os.urandom(16).hex()
         answer = self._requests.post(method.path, body.content, headers)
         self._check_protocol(answer.headers.get(PROTOCOL_HEADER.lower(), ""))
-        return load_result(method.function, answer.headers.get("content-type", ""), answer.content)
+        try:
+            return load_result(method.function, answer.headers.get("content-type", ""), answer.content)
+        except InvalidValue as error:
+            raise StoreUnavailable(self._requests.address, f"its answer cannot be read ({error})") from error
 
     def _check_protocol(self, sent: str) -> None:
         address = self._requests.address
