@@ -178,8 +178,18 @@ def example(name: str) -> tuple[Any, bytes, str]:
     return {key: "a" if value is None else value for key, value in found.items()}, b"", JSON_TYPE
 
 
+@pytest.fixture
+def disposable(tmp_path: Path) -> Iterator[RunningServer]:
+    """A server of a workspace that a test may damage."""
+    stores = create_store(tmp_path / "disposable", "disposable")
+    stores.tracking.create_runs([RunRecord("r", "0")])
+    with serve_background([stores]) as server:
+        yield server
+    stores.close()
+
+
 @pytest.mark.slow
-def test_no_body_makes_the_server_fail(server: RunningServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_body_makes_the_server_fail(disposable: RunningServer, caplog: pytest.LogCaptureFixture) -> None:
     chance = random.Random(7)
     session = requests.Session()
     session.trust_env = False
@@ -193,7 +203,7 @@ def test_no_body_makes_the_server_fail(server: RunningServer, caplog: pytest.Log
         key = {KEY_HEADER: random.randbytes(16).hex()} if chance.random() < 0.5 else {}
         with caplog.at_level(logging.ERROR, "bridge"):
             answer = session.post(
-                f"{server.address}{PREFIX}/{name}",
+                f"{disposable.address}{PREFIX}/{name}",
                 data=content,
                 headers={"Content-Type": kind, **key},
                 timeout=30,
