@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
-from urllib.parse import quote
+import re
+from urllib.parse import quote, unquote
 
 from bridge.address import SCHEME, folder_of_uri, uri_of_folder
 from bridge.errors import InvalidValue, NotFound
 from bridge.records.artifact import check_artifact_path
+from bridge.server_address import is_server_address, server_address
 
 COMPANION_FILE = "mlflow.db"
 """The database with MLflow's own tables, in the folder of the workspace; created by the first write to them."""
@@ -18,6 +20,9 @@ DESTINATION_VARIABLE = "_MLFLOW_SERVER_ARTIFACT_DESTINATION"
 
 Source: MLflow 3.17.2, `mlflow.server.constants.ARTIFACTS_DESTINATION_ENV_VAR`.
 """
+
+REMOTE_ARTIFACTS = re.compile(r"([^:]+://[^/]+(?:/.*?)??(?:/w/[^/]+)?)/artifacts(?:/(.*))?")
+"""The artifact URIs of workspaces on servers: the address of the workspace, and the path below its artifacts folder."""
 
 SERVED = "bridge-served:/"
 """The value of `DESTINATION_VARIABLE` in a server of several workspaces: the artifacts of the request's workspace."""
@@ -62,6 +67,8 @@ def split_artifact_uri(uri: str) -> tuple[str, str]:
         InvalidValue: the URI is not a `bridge:` URI.
         NotFound: the URI is not in a workspace.
     """
+    if is_server_address(uri):
+        return _split_remote_uri(uri)
     segments = folder_of_uri(uri).split("/")
     innermost: tuple[str, str] | None = None
     for end in range(1, len(segments) + 1):
@@ -73,6 +80,14 @@ def split_artifact_uri(uri: str) -> tuple[str, str]:
     if innermost is None:
         raise NotFound("workspace", uri, "an artifact URI must begin with the URI of a workspace")
     return innermost
+
+
+def _split_remote_uri(uri: str) -> tuple[str, str]:
+    """Split an artifact URI into the address of a workspace on a server and the path below its artifacts folder."""
+    found = REMOTE_ARTIFACTS.fullmatch(uri)
+    if found is None:
+        raise NotFound("workspace", uri, "the URI of an artifact on a server contains /artifacts after the workspace")
+    return server_address(found[1]), unquote(found[2] or "")
 
 
 def split_root(path: str) -> tuple[str, str]:

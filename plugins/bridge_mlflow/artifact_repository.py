@@ -16,6 +16,7 @@ from mlflow.utils.file_utils import create_tmp_dir
 
 from bridge.errors import InvalidState, InvalidValue, NotFound
 from bridge.records.artifact import check_artifact_path
+from bridge.server_address import is_server_address
 from bridge.store.artifacts import ArtifactStore
 from bridge.store.open import open_store
 from bridge.store.walk import walk
@@ -83,7 +84,7 @@ class BridgeArtifactRepository(ArtifactRepository):
         the returned path is a folder.
         """
         self._check_exists(artifact_path)
-        return self._address if self._is_folder(artifact_path) else None
+        return self._address if self._is_folder(artifact_path) and not is_server_address(self._address) else None
 
     def download_artifacts(self, artifact_path: str, dst_path: str | None = None) -> str:
         """Copy a file or a folder as MLflow's method does, but without a progress bar, because the files are local."""

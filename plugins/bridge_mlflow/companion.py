@@ -14,8 +14,7 @@ from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
-from mlflow.entities import LoggedModel, Metric, Trace, TraceInfo
-from mlflow.entities.trace_info_v2 import TraceInfoV2
+from mlflow.entities import Metric
 from mlflow.exceptions import MlflowException
 
 from bridge.address import uri_of_folder
@@ -28,6 +27,7 @@ from bridge.store.one_run import get_run
 from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow import mirror, mlflow_private
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, PROXY_ROOT, artifacts_uri
+from bridge_mlflow.client_uris import with_client_uris
 from bridge_mlflow.confinement import check_forwarded
 from bridge_mlflow.database import (
     MlflowDatabase,
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 PART, LOCK = ".mlflow.db.part", ".mlflow.db.lock"
-ARTIFACT_LOCATION_TAG = "mlflow.artifactLocation"
 FULL_COMPARISON_SECONDS = 5.0
 """The time after which all experiments of the workspace are compared with MLflow's rows of experiments.
 
@@ -117,7 +116,7 @@ class Companion:
         self._mirror(database)
         if run_id := kwargs.get("source_run_id") if name == "create_issue" else None:
             self._mirror_linked_run(database, run_id)
-        return self._with_client_uris(getattr(database.tracking, name)(*args, **kwargs))
+        return with_client_uris(getattr(database.tracking, name)(*args, **kwargs), self._client_uri)
 
     @_closing_idle_when_interrupted
     def call_registry(self, name: str, writes: bool, /, *args: Any, **kwargs: Any) -> Any:
@@ -336,19 +335,6 @@ class Companion:
             self._mirror_run(database, get_run(self._stores.tracking, run_id))
 
     # The artifact URIs that clients see
-
-    def _with_client_uris(self, answer: Any) -> Any:
-        if isinstance(answer, LoggedModel):
-            answer.artifact_location = self._client_uri(answer.artifact_location)
-        elif isinstance(answer, (TraceInfo, TraceInfoV2)):
-            if ARTIFACT_LOCATION_TAG in answer.tags:
-                answer.tags[ARTIFACT_LOCATION_TAG] = self._client_uri(answer.tags[ARTIFACT_LOCATION_TAG])
-        elif isinstance(answer, Trace):
-            self._with_client_uris(answer.info)
-        elif isinstance(answer, (list, tuple)):
-            for one in answer:
-                self._with_client_uris(one)
-        return answer
 
     def _client_uri(self, place: str) -> str:
         """Return the URI of an artifact folder for clients, given the URI that is stored in MLflow's tables."""

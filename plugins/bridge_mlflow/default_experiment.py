@@ -31,8 +31,8 @@ class BridgeDefaultExperiment:
         """
         import mlflow
 
-        from bridge.address import folder_of_uri
+        from bridge.address import workspace_address
         from bridge.store.open import open_store
 
-        opened = open_store(folder_of_uri(mlflow.get_tracking_uri()))
+        opened = open_store(workspace_address(mlflow.get_tracking_uri()))
         return get_run(opened.tracking, os.environ["BRIDGE_RUN_ID"], latest=False).experiment_id

@@ -17,6 +17,7 @@ from bridge.records.series import MLFLOW
 
 if TYPE_CHECKING:
     from mlflow.entities import FileInfo
+    from mlflow.entities.model_registry import ModelVersion
     from mlflow.store.artifact.artifact_repo import ArtifactRepository
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
@@ -105,3 +106,8 @@ def register_tracking_store(scheme: str, make: Callable[..., Any]) -> None:
     from mlflow.tracking._tracking_service import utils
 
     utils._tracking_store_registry.register(scheme, make)
+
+
+def set_source(version: ModelVersion, source: str) -> None:
+    """Set the source of a version of a registered model, which MLflow offers no method for."""
+    version._source = source

@@ -9,17 +9,23 @@ from mlflow.entities.model_registry import ModelVersion
 from mlflow.store.model_registry.abstract_store import AbstractStore
 
 from bridge.address import folder_of_uri
+from bridge.server_address import is_server_address, server_address
 from bridge.store.create import ensure_store
 from bridge_mlflow.companion import Companion
 from bridge_mlflow.confinement import check_location
 from bridge_mlflow.forwarded import REGISTRY_READS, REGISTRY_WRITES
+from bridge_mlflow.remote_workspace import RestCompanion
 from bridge_mlflow.translate.errors import translated
 
 
 class _Registry(AbstractStore):
     def __init__(self, store_uri: str, tracking_uri: str | None = None) -> None:
         AbstractStore.__init__(self, store_uri, tracking_uri)
-        self.companion = Companion.of(ensure_store(folder_of_uri(store_uri)))
+        self.companion: Any = (
+            RestCompanion(server_address(store_uri))
+            if is_server_address(store_uri)
+            else Companion.of(ensure_store(folder_of_uri(store_uri)))
+        )
 
 
 def _forwarding(name: str, writes: bool) -> Callable[..., Any]:

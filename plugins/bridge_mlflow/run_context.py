@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from bridge.address import folder_of_uri, is_workspace_uri
+from bridge.address import folder_of_uri, is_workspace_uri, workspace_address
 from bridge.errors import InvalidValue
+from bridge.server_address import is_server_address
 
 PARENT_RUN_ID = "mlflow.parentRunId"
 
@@ -38,6 +39,8 @@ def _writes_to_our_workspace() -> bool:
     if uri.rstrip("/") == address.rstrip("/"):
         return True
     try:
+        if is_server_address(uri) or is_server_address(address):
+            return workspace_address(uri) == workspace_address(address)
         return folder_of_uri(uri) == (folder_of_uri(address) if is_workspace_uri(address) else os.path.abspath(address))
     except InvalidValue:
         return False

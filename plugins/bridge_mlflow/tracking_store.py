@@ -18,11 +18,14 @@ from mlflow.store.entities.paged_list import PagedList
 from mlflow.store.tracking.abstract_store import AbstractStore
 from mlflow.utils.async_logging.run_operations import RunOperations
 
+from bridge.server_address import is_server_address
 from bridge_mlflow import experiments, metrics, purging, runs
+from bridge_mlflow.called_workspace import CalledWorkspace
 from bridge_mlflow.companion import forwarding, sql_part
 from bridge_mlflow.forwarded import FORWARDED_DEFAULTS, FORWARDED_READS, FORWARDED_WRITES, SQL_PARTS
 from bridge_mlflow.metrics import log_batch
 from bridge_mlflow.mlflow_private import known_first
+from bridge_mlflow.remote_workspace import RemoteWorkspace
 from bridge_mlflow.tracked_workspace import TrackedWorkspace
 from bridge_mlflow.translate import answers
 from bridge_mlflow.translate.entities import columns_of
@@ -41,7 +44,7 @@ Source: MLflow 3.17.2, `RunsArtifactRepository._get_logged_model_artifact_repo`.
 
 
 def _answered_by(
-    function: Callable[..., Any], shown: Callable[[TrackedWorkspace, Any], Any] | None = None
+    function: Callable[..., Any], shown: Callable[[CalledWorkspace, Any], Any] | None = None
 ) -> Callable[..., Any]:
     """Return a method that calls a function with the workspace instead of `self`, and raises our errors as MLflow's.
 
@@ -62,9 +65,13 @@ def _answered_by(
 
 
 def _log_batch(
-    workspace: TrackedWorkspace, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
+    workspace: CalledWorkspace, run_id: str, metrics: Sequence[Metric], params: Sequence[Param], tags: Sequence[RunTag]
 ) -> None:
     log_batch(workspace, run_id, metrics, params, tags, columns_of(metrics))
+
+
+def _opened(store_uri: str) -> CalledWorkspace:
+    return RemoteWorkspace(store_uri) if is_server_address(store_uri) else TrackedWorkspace(store_uri)
 
 
 class BridgeTrackingStore(AbstractStore):
@@ -77,7 +84,7 @@ class BridgeTrackingStore(AbstractStore):
 
     def __init__(self, store_uri: str) -> None:
         AbstractStore.__init__(self)
-        self.workspace = translated(TrackedWorkspace)(store_uri)
+        self.workspace = translated(_opened)(store_uri)
         self.companion = self.workspace.companion
         self.quick_log = self.workspace.tracking.quick_log
 
@@ -88,6 +95,8 @@ class BridgeTrackingStore(AbstractStore):
         The methods that the gateway calls are forwarded to MLflow's own store.
         The module of `SqlAlchemyStore` is not imported here: code that checks for the class has already imported it.
         """
+        if isinstance(self.workspace, RemoteWorkspace):
+            return type(self)
         module = sys.modules.get("mlflow.store.tracking.sqlalchemy_store")
         return getattr(module, "SqlAlchemyStore", type(self))
 

@@ -18,10 +18,15 @@ class AwayServer:
         folder: the folder of the workspace.
         proxy: the proxy before the server.
         address: the address of the workspace, which stays the same after a restart.
+
+    Args:
+        folder: the folder of the workspace.
+        log: the file for the output of the server.
+        options: options of the command `runbridge server`; by default those of a server without MLflow.
     """
 
-    def __init__(self, folder: Path, log: Path) -> None:
-        self.folder, self._log = folder, log
+    def __init__(self, folder: Path, log: Path, *options: str) -> None:
+        self.folder, self._log, self._options = folder, log, options or ("--mlflow", "off")
         self._stack, self._running = ExitStack(), ExitStack()
         self._server: ServedBySubprocess | None = None
         self.proxy = FaultyProxy(0)
@@ -38,7 +43,7 @@ class AwayServer:
 
     def start(self) -> None:
         """Start the server, which may have another port than before."""
-        self._server = self._running.enter_context(served({"demo": self.folder}, self._log, "--mlflow", "off"))
+        self._server = self._running.enter_context(served({"demo": self.folder}, self._log, *self._options))
         self.proxy.server_port = urlsplit(self._server.address).port or 0
 
     def end(self) -> None:
