@@ -37,7 +37,7 @@ FILLED_BYTES = 4096
 
 @dataclass
 class Acknowledged:
-    """What the writers know to be stored. `plain` are points without a key, which may be stored twice."""
+    """The points and tags that are stored. `plain` are points without a key, which may be stored twice."""
 
     steps: dict[str, list[int]] = field(default_factory=dict)
     plain: dict[str, list[int]] = field(default_factory=dict)
@@ -124,7 +124,7 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> None:
-    """Fill the disk, for a moment."""
+    """Fill the disk."""
     with (disk / "filler").open("wb", buffering=0) as file:
         try:
             while file.write(bytes(1 << 20)):
