@@ -200,5 +200,5 @@ def check(folder: Path, done: Acknowledged, seed: int) -> None:
         assert len(stored) == len(set(stored)), f"seed {seed}: run {run} has points twice"
         missing = set(done.steps[run]) - set(stored)
         assert not missing, f"seed {seed}: run {run} has lost {sorted(missing)}"
-        assert int(records[run].tags.get("batch", -1)) >= done.tags.get(run, -1), f"seed {seed}: run {run} lost a tag"
+        assert int(records[run].tags.get("batch") or -1) >= done.tags.get(run, -1), f"seed {seed}: run {run} lost a tag"
     stores.close()

@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from bridge.errors import InvalidValue
+from bridge.records.artifact import check_artifact_path, check_artifact_root
 from bridge.records.search import ExperimentQuery, RunQuery
 from bridge.server.files.locations import check_experiment_location
 from bridge.server.native.received import check_slice
@@ -61,6 +62,14 @@ def _claim_run(workspace: ServedWorkspace, caller: Caller, arguments: Arguments)
     arguments["lease"] = lease._replace(delivered=_now())
 
 
+def _set_artifacts(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    check_artifact_root(arguments["root"])
+    for record in arguments["records"]:
+        check_artifact_path(record.path)
+        if record.is_folder:
+            raise InvalidValue("size_bytes", None, "must be the size of the file")
+
+
 def _append(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
     for piece in arguments["slices"]:
         check_slice(piece)
@@ -83,6 +92,7 @@ PREPARE: Mapping[str, Callable[[ServedWorkspace, Caller, Arguments], None]] = {
     "create_runs": _create_runs,
     "claim_run": _claim_run,
     "append": _append,
+    "set_artifacts": _set_artifacts,
     "end_unclaimed": _end_unclaimed,
     "end_leases": _end_leases,
 }

@@ -39,6 +39,10 @@ Named: TypeAlias = "tuple[KeyName, list[int]]"
 """A key, and the ids of its names in the experiments."""
 
 
+MOST_KEYS = 1 << 40
+"""A number of keys that no workspace has. Greater limits are treated as this one."""
+
+
 def list_keys(
     c: Connection,
     experiment_ids: Sequence[str],
@@ -50,6 +54,7 @@ def list_keys(
     """Return a page of the keys that runs of experiments use. See `RunViews.list_keys`."""
     if not is_encodable(prefix):
         return Page(())
+    limit = min(limit, MOST_KEYS)
     experiments = sorted({number for number in map(number_of, experiment_ids) if number is not None})
     names = _names(c, experiments, ENTITIES if entity is None else [entity], prefix, decode_name(page_token), limit + 1)
     found: list[KeyRecord] = []
