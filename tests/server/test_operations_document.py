@@ -55,7 +55,7 @@ def test_every_command_runs_while_the_server_writes(folder: Path, tmp_path: Path
         for line in LINES:
             if line.startswith("runbridge restore"):
                 client.log(run_id, "later", [1])
-            run(line, folder)
+            run(line, tmp_path / "restored" if line.endswith("doctor") else folder)
     stores = open_store(tmp_path / "restored")
     (series,) = stores.tracking.get_series_of([run_id])[run_id]
     assert (series.key, len(series.steps)) == ("loss", 100), "the backup is older than the last point"
