@@ -15,6 +15,8 @@ from forked import Fork
 from mlflow import MlflowClient
 
 from bridge import Experiment, Workspace
+from bridge.server.serve import serve_background
+from bridge.store.open import open_store
 
 pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore:.*")]  # warnings of Lightning and torch
 METRICS = {"train_loss", "val_loss", "test_loss", "epoch"}
@@ -133,6 +135,24 @@ def test_a_logger_without_a_run_creates_one_that_can_be_read_natively(tmp_path: 
     assert run.display_name == "by lightning"
     assert run.get_tags() == {"team": "vision"}
     assert run.get_status() == "Completed"
+
+
+def test_a_logger_of_a_server_writes_what_the_native_api_reads(tmp_path: Path, line: Any) -> None:
+    ws = Workspace.create("demo", path=tmp_path / "ws")
+    with serve_background([open_store(tmp_path / "ws")]) as server:
+        logger = line.MLFlowLogger("remote", "by lightning", server.address, {"team": "vision"}, log_model=True)
+        trainer, model = line.trainer(logger, tmp_path), line.Line()
+        trainer.fit(model, line.loader(), line.loader())
+        trainer.test(model, line.loader(), verbose=False)
+    (run,) = ws.experiments["remote"].get_runs()
+    assert run.display_name == "by lightning"
+    assert run.get_tags() == {"team": "vision"}
+    assert run.get_status() == "Completed"
+    assert run.params == {"learning_rate": "0.1", "width": "2", "fail_at": "None"}
+    found = run.get_metrics()
+    assert METRICS <= set(found)
+    assert len(found["train_loss"]) == 8 and len(found["val_loss"]) == 2
+    assert any(name.endswith(".ckpt") for name in run.get_file_names())
 
 
 def test_an_asynchronous_logger_loses_nothing_when_the_process_is_killed(tmp_path: Path, line: Any, fork: Fork) -> None:
