@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from contextvars import ContextVar
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +29,11 @@ from bridge_mlflow.rules import check_max_results
 from bridge_mlflow.translate.refusals import Refusal
 from bridge_mlflow.translate.shown import ATTRIBUTE_OF_TAG
 from bridge_mlflow.translate.statuses import MLFLOW_STATUS, VIEWS, experiment_id_of
+
+before_import: ContextVar[Callable[[], None]] = ContextVar("before MLflow is imported", default=lambda: None)
+"""A function that is called before MLflow is imported for an error message. If it raises `ImportError`, MLflow is not
+imported, and the message is ours.
+"""
 
 STATUS_RANKS = tuple(
     tuple(status for status, word in MLFLOW_STATUS.items() if word == shown)
@@ -123,6 +130,8 @@ def _parsed(ours: Callable[[Any], Any], given: Any, theirs: Callable[[Any], Any]
     except TypeError:  # `given` is not text
         refused, rule = given, "must be text"
     with suppress(ValueError, ImportError):
+        if "mlflow" not in sys.modules:
+            before_import.get()()
         theirs(refused)
     raise Refusal(f"Invalid value {shortened(refused)}: {rule}" if rule == "must be text" else rule)
 

@@ -79,6 +79,8 @@ def test_no_call_imports_mlflow() -> None:
                 assert answer.status_code == 200, answer.text
             assert requests.get(f"{{api}}/runs/get?run_id={{run_id}}").json()["run"]["data"]["metrics"]
             assert requests.get(f"{{api}}/runs/get?run_id=none").status_code == 404
+            refused = requests.post(f"{{api}}/runs/search", json={{"experiment_ids": ["0"], "filter": "a b c"}})
+            assert refused.status_code == 400 and refused.json()["message"]
         assert [name for name in sys.modules if name.partition(".")[0] == "mlflow"] == []
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], capture_output=True, text=True)

@@ -45,7 +45,7 @@ def _routes(options: PluginOptions) -> list[Route]:
 
 def own_routes(options: PluginOptions) -> list[Route]:
     """Return the routes that need no installed MLflow."""
-    return [*hot_routes(), *artifact_routes()]
+    return [*hot_routes(options), *artifact_routes()]
 
 
 def routes_of_mlflow(entries: Iterable[Entry], application: Application, own: Iterable[Route]) -> list[Route]:

@@ -13,6 +13,7 @@ import orjson
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from bridge.server.plugin_routes import PluginOptions
 from bridge.server.roles import Role
 from bridge.server.routes import Access, Call, Endpoint, Route
 from bridge.store.sql.time_limit import limited_to
@@ -20,6 +21,7 @@ from bridge_mlflow.server.hot import batch, experiments, metrics, runs
 from bridge_mlflow.server.hot.answers import Json
 from bridge_mlflow.server.hot.asking import JSON_TYPE, Asked
 from bridge_mlflow.server.hot.failures import failure
+from bridge_mlflow.server.hot.importing import preparation, preparing
 from bridge_mlflow.server.hot.scope import Scope
 from bridge_mlflow.server.hot.workspace import HotWorkspace
 
@@ -31,6 +33,8 @@ QUICK_BYTES = 256 * 1024
 """Larger bodies are read in a thread, so that no other request waits for that."""
 
 NO_CONTENT = b"{}"
+
+SEARCHES = frozenset({"/experiments/search", "/runs/search"})
 
 OF_ALL_EXPERIMENTS = frozenset({"/experiments/create", "/experiments/search"})
 """Calls for which a token of one experiment is not enough."""
@@ -82,11 +86,13 @@ TABLE = (
 )
 
 
-def hot_routes() -> list[Route]:
-    """Return the routes."""
+def hot_routes(options: PluginOptions | None = None) -> list[Route]:
+    """Return the routes. The options tell whether a search that is not valid may import MLflow."""
     found = []
+    prepared = preparation(options or PluginOptions())
+    calls = [_with_import(hot, prepared) if hot.path in SEARCHES else hot for hot in TABLE]
     for prefix in PREFIXES:
-        found += [_route(prefix, hot, _endpoint(hot)) for hot in TABLE]
+        found += [_route(prefix, hot, _endpoint(hot)) for hot in calls]
         found += [_route(prefix, LOG_METRIC, log_metric), _route(prefix, LOG_BATCH, log_batch)]
     # MLflow's server has this route only for its page.
     found.append(_route(PREFIXES[1], HISTORY_BULK, _endpoint(HISTORY_BULK)))
@@ -116,6 +122,16 @@ async def log_batch(call: Call) -> ASGIApp:
     # The first points of a run, or of new keys. Asking whether the run exists can take a moment.
     known = LOG_BATCH._replace(handler=lambda _, there: batch.log_points(*found, there))
     return await _in_thread(known, asked, workspace, call)
+
+
+def _with_import(hot: Hot, prepared: Callable[[], None]) -> Hot:
+    """Return a call that calls a function before it imports MLflow."""
+
+    def handler(asked: Asked, workspace: HotWorkspace) -> Json:
+        with preparing(prepared):
+            return hot.handler(asked, workspace)
+
+    return hot._replace(handler=handler)
 
 
 def _route(prefix: str, hot: Hot, endpoint: Endpoint) -> Route:
