@@ -108,8 +108,9 @@ def test_a_page_of_another_origin_changes_and_reads_nothing(
 def test_a_simple_request_of_another_page_changes_nothing(site: ServerSite, cookie: Header, kind: str) -> None:
     """A browser sends these without asking. An old one sends neither `Origin` nor `Sec-Fetch-Site`."""
     for headers in ((), (("Sec-Fetch-Site", "same-site"),), (("Sec-Fetch-Site", "none"),)):
-        answer = site.ask("POST", ARCHIVE, cookie, ("Content-Type", kind), *headers, body=b'{"runs": []}')
-        assert answer.status == 403
+        for path in (ARCHIVE, "/w/first/api/2.0/mlflow/runs/create", "/w/first/ajax-api/2.0/mlflow/runs/search"):
+            answer = site.ask("POST", path, cookie, ("Content-Type", kind), *headers, body=b'{"runs": []}')
+            assert answer.status == 403, path
 
 
 def test_the_cookie_works_on_own_pages_only_and_ends_with_its_token(site: ServerSite, home: Path) -> None:
