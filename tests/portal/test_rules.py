@@ -16,7 +16,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 WIDGET = ROOT / "plugins/bridge_jupyter/static"
 WIDGET_SCRIPTS = sorted(WIDGET.glob("*.js"))
-SERVED = ROOT / "bridge/server/app.py"
+SERVED = ROOT / "bridge/server/notices.py"
 """The module with the pages that need no JavaScript."""
 
 MAY_IMPORT = {"lib": {"lib"}, "data": {"data", "lib"}, "parts": {"parts", "lib"}}
