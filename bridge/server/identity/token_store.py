@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 from bridge.errors import InvalidValue, NotFound, Problem
@@ -118,5 +117,5 @@ def _dumped(grants: Sequence[Grant]) -> str:
 
 
 def _record(row: tuple[Any, ...]) -> TokenRecord:
-    record = TokenRecord(*row)
-    return replace(record, grants=tuple(Grant(*grant) for grant in json.loads(row[3])))
+    grants = tuple(Grant(*grant) for grant in json.loads(row[3]))
+    return TokenRecord(row[0], row[1], row[2], grants, *row[4:])
