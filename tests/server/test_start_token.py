@@ -1,4 +1,4 @@
-"""A server without tokens makes one for its start. Programs and browsers of its user find it, and nobody else."""
+"""A server without tokens makes one for its start. Only programs and browsers of its user find it."""
 
 from __future__ import annotations
 
