@@ -14,10 +14,8 @@ from server_site import ServerSite, new_token, server_site
 from bridge import Experiment, Workspace
 from bridge.server import vendor
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(not vendor.is_fetched(), reason=f"packages are missing: run `{vendor.COMMAND}`"),
-]
+needs_page = pytest.mark.skipif(not vendor.is_fetched(), reason=f"packages are missing: run `{vendor.COMMAND}`")
+pytestmark = [pytest.mark.browser, needs_page]
 
 HOSTILE = "<img src=x onerror=\"document.title='attacked'\"><script>document.title='attacked'</script>"
 
