@@ -15,10 +15,12 @@ import requests
 from longer import SCALE
 
 from bridge.errors import InvalidState, StoreUnavailable
+from bridge.records.artifact import ArtifactRecord
 from bridge.records.point_columns import PointColumns
-from bridge.records.run import RunRecord
+from bridge.records.run import Lease, RunChanges, RunRecord
 from bridge.records.search import RunQuery
 from bridge.records.series import Point
+from bridge.records.views import Column
 from bridge.records.wire import load_error
 from bridge.server.serve import RunningServer, serve_background
 from bridge.store.create import create_store
@@ -120,6 +122,22 @@ def test_a_large_query_is_refused(server: RunningServer) -> None:
         assert answer.status_code == 400 and "must have at most" in answer.json()["error"]["sentence"]
 
 
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"path": "a"},
+        {"path": "a", "size_bytes": 1},
+        {"path": "a", "size_bytes": -1, "time": 1},
+        {"path": "../a", "size_bytes": 1, "time": 1},
+        {"path": "./a", "size_bytes": 1, "time": 1},
+        {"path": "a", "size_bytes": 2**64, "time": 1},
+    ],
+)
+def test_only_files_with_valid_paths_are_listed(server: RunningServer, record: dict[str, Any]) -> None:
+    content = json.dumps({"root": "0/r/artifacts", "records": [record]}).encode()
+    assert post(server, "set_artifacts", content).status_code == 400
+
+
 JSON_VALUES: tuple[Any, ...] = (
     None,
     True,
@@ -157,6 +175,15 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "create_runs": {"records": [RunRecord("x", "0", params={"a": "b"}, tags={"c": None})]},
     "search_runs": {"query": RunQuery(("0",), max_results=3, page_token="x")},
     "log_points": {"run_id": "r", "points": [Point("a", 1.5, 1), Point("b", "x", 2)]},
+    "update_runs": {"run_ids": ["r"], "changes": RunChanges("Running", ("NotStarted",), 1, tags={"a": "b"})},
+    "claim_run": {"run_id": "r", "lease": Lease("r", "j", 1)},
+    "end_leases": {"gone": {"j": 1}, "silent": ["k"]},
+    "set_artifacts": {"root": "0/r/artifacts", "records": [ArtifactRecord("a/b", 1, "0" * 64, 1)]},
+    "get_columns": {"query": RunQuery(("0",)), "columns": [Column("metric", "a", "min")], "offset": 0, "limit": 5},
+    "group_runs": {"query": RunQuery(("0",)), "by": [Column("tag", "a")], "of": [Column("metric", "a")], "limit": 5},
+    "sample_series": {"run_ids": ["r"], "keys": ["a"], "buckets": 5, "x": "step", "low": 0.0, "groups": {"r": "g"}},
+    "get_tail": {"series": {("r", "a"): -1}},
+    "get_changes": {"cursor": "1", "experiment_ids": ["0"], "run_ids": ["r"]},
     "append": {"slices": [make_slice("j", 0, 5, [Entry("r", "a", 1.5), Entry("r", "t", "x")])]},
 }
 

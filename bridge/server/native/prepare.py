@@ -62,14 +62,6 @@ def _claim_run(workspace: ServedWorkspace, caller: Caller, arguments: Arguments)
     arguments["lease"] = lease._replace(delivered=_now())
 
 
-def _set_artifacts(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
-    check_artifact_root(arguments["root"])
-    for record in arguments["records"]:
-        check_artifact_path(record.path)
-        if record.is_folder:
-            raise InvalidValue("size_bytes", None, "must be the size of the file")
-
-
 def _append(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
     for piece in arguments["slices"]:
         check_slice(piece)
@@ -85,6 +77,15 @@ def _end_leases(workspace: ServedWorkspace, caller: Caller, arguments: Arguments
     if not caller.may("admin"):
         journal_ids = [*arguments["gone"], *arguments.get("silent", ())]
         check_journals(workspace.stores.open_store.sql_database, journal_ids, _sender(caller))
+
+
+def _set_artifacts(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    arguments["root"] = check_artifact_root(arguments["root"])
+    for record in arguments["records"]:
+        if check_artifact_path(record.path) != record.path:
+            raise InvalidValue("artifact path", record.path, "must be in its normal form")
+        if record.size_bytes is None or record.size_bytes < 0 or record.time is None:
+            raise InvalidValue("artifact", record.path, "must have a size and a time, because only files are listed")
 
 
 PREPARE: Mapping[str, Callable[[ServedWorkspace, Caller, Arguments], None]] = {
