@@ -18,6 +18,7 @@ from mlflow.protos.databricks_pb2 import FEATURE_DISABLED
 from mlflow.server import handlers, workspace_helpers
 from mlflow.store.artifact.artifact_repo import ArtifactRepository
 from mlflow.store.artifact.artifact_repository_registry import get_registered_artifact_repositories
+from mlflow.store.model_registry import sqlalchemy_store
 
 from bridge.address import uri_of_folder
 from bridge.errors import BridgeError
@@ -82,14 +83,19 @@ class ServedRepository(BridgeArtifactRepository):
     is_from_client = False
 
 
+_tracking = Router(BridgeTrackingStore)
+
 REPLACED: dict[Any, dict[str, Any]] = {
     handlers: {
-        "_tracking_store": Router(BridgeTrackingStore),
+        "_tracking_store": _tracking,
         "_model_registry_store": Router(model_registry.build),
         "_artifact_repo": Router(ServedRepository),
         "_job_store": Closed(),
     },
     workspace_helpers: {"_workspace_store": Closed()},
+    # The registry reads logged models with the client of the process, which has no workspace. A store has the methods
+    # of the client that the registry calls.
+    sqlalchemy_store: {"MlflowClient": lambda: _tracking},
 }
 """The variables of MLflow's modules that this module replaces."""
 

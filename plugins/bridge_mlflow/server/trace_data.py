@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from contextvars import copy_context
 from typing import Any
 
 from starlette.responses import Response
@@ -23,7 +24,7 @@ async def stored_trace(call: Call, trace_id: str) -> Response:
         NotFound: the store has no spans of the trace.
     """
     content = await asyncio.get_running_loop().run_in_executor(
-        call.workspace.served.read_threads, _spans, call.workspace.stores, trace_id
+        call.workspace.served.read_threads, copy_context().run, _spans, call.workspace.stores, trace_id
     )
     headers = {**HEADERS, "Content-Disposition": f"attachment; filename={DATA_FILE}"}
     return Response(content, 200, headers, "application/octet-stream")
