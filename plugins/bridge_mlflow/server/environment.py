@@ -7,8 +7,12 @@ from collections.abc import MutableMapping
 
 from bridge_mlflow.addresses import DESTINATION_VARIABLE, PROXY_ROOT, SERVED
 
-CLOSED_URI = "runbridge-closed:/"
-"""The tracking and registry URI of a server's process. Opening it raises an error."""
+REQUEST_URI = "runbridge-request:/"
+"""The tracking and registry URI of a server's process. It opens the tracking store of the request's workspace.
+
+MLflow's registry looks up a logged model by this URI when a version of a registered model is created from it.
+MLflow has no registry of such a URI, and outside a request the tracking store refuses every call.
+"""
 
 SET = {
     "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # it refuses public host names; the dispatcher checks hosts
@@ -17,10 +21,10 @@ SET = {
     "MLFLOW_SERVER_ENABLE_GRAPHQL_AUTH": "false",  # the permissions are those of the route table
     "MLFLOW_ENABLE_WORKSPACES": "false",
     "MLFLOW_MODEL_CATALOG_URI": "",  # else MLflow fetches it from the internet
-    "MLFLOW_TRACKING_URI": CLOSED_URI,
-    "MLFLOW_REGISTRY_URI": CLOSED_URI,
-    "_MLFLOW_SERVER_FILE_STORE": CLOSED_URI,
-    "_MLFLOW_SERVER_REGISTRY_STORE": CLOSED_URI,
+    "MLFLOW_TRACKING_URI": REQUEST_URI,
+    "MLFLOW_REGISTRY_URI": REQUEST_URI,
+    "_MLFLOW_SERVER_FILE_STORE": REQUEST_URI,
+    "_MLFLOW_SERVER_REGISTRY_STORE": REQUEST_URI,
     "_MLFLOW_SERVER_ARTIFACT_ROOT": PROXY_ROOT,
     "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
     DESTINATION_VARIABLE: SERVED,

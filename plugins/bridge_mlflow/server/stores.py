@@ -26,7 +26,7 @@ from bridge.server.workspaces import ServedWorkspace, current_workspace
 from bridge_mlflow import mlflow_private, model_registry
 from bridge_mlflow.addresses import SERVED, served_artifacts
 from bridge_mlflow.artifact_repository import BridgeArtifactRepository
-from bridge_mlflow.server.environment import CLOSED_URI
+from bridge_mlflow.server.environment import REQUEST_URI
 from bridge_mlflow.tracking_store import BridgeTrackingStore
 from bridge_mlflow.translate.errors import mlflow_error
 
@@ -101,7 +101,7 @@ REPLACED: dict[Any, dict[str, Any]] = {
 
 
 def install() -> None:
-    """Replace the variables, and let the tracking URI of this process raise an error."""
+    """Replace the variables, and let the tracking URI of this process name the workspace of the request."""
     for module, variables in REPLACED.items():
         for name, value in variables.items():
             setattr(module, name, value)
@@ -109,9 +109,9 @@ def install() -> None:
     sys.modules["mlflow.server.auth"] = None  # type: ignore[assignment]
     if SERVED_SCHEME not in get_registered_artifact_repositories():
         mlflow_private.register_artifact_repository(SERVED_SCHEME, _served_repository)
-        mlflow_private.register_tracking_store(CLOSED_URI.partition(":")[0], _refuse)
-    mlflow.set_tracking_uri(CLOSED_URI)
-    mlflow.set_registry_uri(CLOSED_URI)
+        mlflow_private.register_tracking_store(REQUEST_URI.partition(":")[0], _store_of_request)
+    mlflow.set_tracking_uri(REQUEST_URI)
+    mlflow.set_registry_uri(REQUEST_URI)
 
 
 def _served_repository(
@@ -125,5 +125,7 @@ def _served_repository(
     return ServedRepository(place)
 
 
-def _refuse(store_uri: str | None = None, artifact_uri: str | None = None, **later: Any) -> NoReturn:
-    raise MlflowException("A server of workspaces has no tracking URI of its own.", FEATURE_DISABLED)
+def _store_of_request(store_uri: str | None = None, artifact_uri: str | None = None, **later: Any) -> Router:
+    """Return the tracking store of the request's workspace. MLflow's registry opens it by the URI of the process."""
+    router: Router = REPLACED[handlers]["_tracking_store"]
+    return router

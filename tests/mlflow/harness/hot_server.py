@@ -15,7 +15,7 @@ from answers import Answers
 from endpoints import Server, Servers, named, part
 from good_requests import Request
 
-from bridge.server.serve import RunningServer, serve_background
+from bridge.server.serve import serve_background
 from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow.server.hot.routes import hot_routes
 from bridge_mlflow.server.hot.workspace import HotWorkspace
@@ -34,12 +34,12 @@ class Application(Server):
 class OverHttp(Server):
     """A client of our server, which sends bytes and knows nothing of MLflow."""
 
-    def __init__(self, server: RunningServer) -> None:
+    def __init__(self, port: int) -> None:
         Answers.__init__(self, {})
         self.kept: dict[str, str] = {}
         self.ids: dict[str, str] = {}
         self.status, self.endpoint = 0, ""
-        self.connection = http.client.HTTPConnection("127.0.0.1", server.port)
+        self.connection = http.client.HTTPConnection("127.0.0.1", port)
 
     def ask(self, request: Request, number: int) -> Any:
         """Return the answer of the server: status, content type and body."""
@@ -92,7 +92,7 @@ class HotServers(Servers):
         self.theirs = Application(f"sqlite:///{folder}/mlflow.db", f"{folder}/artifacts")
         self.server = serve_background([stores])
         self.server.__enter__()
-        self.ours = OverHttp(self.server)
+        self.ours = OverHttp(self.server.port)
 
     def close(self) -> None:
         """Stop our server."""

@@ -35,6 +35,7 @@ class Side:
         self.runs = [self.client.create_run(self.experiment, run_name=f"of {name}").info.run_id for _ in range(3)]
         self.client.create_registered_model(f"of {name}")
         self.model = self.client.create_logged_model(self.experiment, f"of-{name}").model_id
+        self.client.create_model_version(f"of {name}", f"models:/{self.model}", model_id=self.model)
         self.client.log_text(self.runs[2], f"text of {name}", f"of {name}")
         folder.joinpath(f"of {name}").write_text(f"text of {name}")
         self.client.log_model_artifact(self.model, str(folder / f"of {name}"))
@@ -77,6 +78,10 @@ class Side:
         run = self.client.get_run(self.runs[2])
         return {text_of_run(self.client, run.info.run_id, f"of {self.name}").removeprefix("text ")}
 
+    def get_version(self) -> set[str]:
+        place = self.client.get_model_version_download_uri(f"of {self.name}", "1")
+        return {f"of {self.name}" if self.model in place else place}
+
     def log(self) -> set[str]:
         self.client.log_batch(self.runs[1], metrics=[Metric(f"of {self.name}", 1.0, 0, 0)])
         return {key for key in self.client.get_run(self.runs[1]).data.metrics}
@@ -104,6 +109,7 @@ READS = (
     "get_trace",
     "get_run",
     "get_model",
+    "get_version",
 )
 WRITES = ("log", "tag_model")
 
@@ -143,6 +149,9 @@ def test_an_id_of_one_workspace_is_unknown_in_the_other(server: ServedBySubproce
             call()
         assert failed.value.error_code == "RESOURCE_DOES_NOT_EXIST"
     assert anna.search_models() == {"of anna"}
+    body = {"name": "of boris", "source": f"models:/{anna.model}", "model_id": anna.model}
+    refused = requests.post(f"{server.at('boris')}/api/2.0/mlflow/model-versions/create", json=body, timeout=60)
+    assert refused.status_code >= 400 and "not found" in refused.text
     # MLflow's client remembers where the files of a run are, so these requests are sent without it.
     at = f"{server.at('boris')}/api/2.0"
     place = f"{at}/mlflow-artifacts/artifacts/{anna.experiment}/{anna.runs[2]}/artifacts/of%20anna"
