@@ -5,6 +5,10 @@ from __future__ import annotations
 from bridge import Experiment, Run, Workspace
 from bridge.maintenance.backup import back_up
 from bridge.records.search import RunQuery
+from bridge.server.identity.database import ServerDatabase
+from bridge.server.identity.token_store import TokenStore
+from bridge.server.identity.tokens import Grant
+from bridge.server.settings import server_home
 
 DIGITS = "digits"
 LOG = b"first line\n\x1b[31mred\x1b[0m\nthird line\nno line end"
@@ -23,6 +27,9 @@ def prepare(workspace: Workspace, subcommand: str) -> None:
     """Create what the documented lines of a subcommand need beside the workspace."""
     if subcommand == "restore":
         back_up(workspace.path, workspace.path.parent / "backups")
+    elif subcommand == "token":
+        with ServerDatabase(server_home()) as database:
+            TokenStore(database).create_token("ann", [Grant("reader")])
 
 
 def run_named(workspace: Workspace, name: str) -> Run:
