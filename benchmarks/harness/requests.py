@@ -27,8 +27,12 @@ class Connection:
 
     def __init__(self, port: int) -> None:
         self._port = port
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=120)
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = self._connected()
+
+    def _connected(self) -> socket.socket:
+        made = socket.create_connection(("127.0.0.1", self._port), timeout=120)
+        made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return made
 
     def prepared(self, path: str, body: bytes, content_type: str = "application/json", more: str = "") -> bytes:
         """Return the bytes of a POST request."""
@@ -41,17 +45,34 @@ class Connection:
         Raises:
             RuntimeError: the status is not 200.
         """
-        self._socket.sendall(request)
-        answer = self._socket.recv(65_536)
+        answer = self._first_part(request)
+        if not answer:  # a server closes a connection that was idle for some seconds
+            self._socket.close()
+            self._socket = self._connected()
+            answer = self._first_part(request)
         while b"\r\n\r\n" not in answer:
-            answer += self._socket.recv(65_536)
+            answer += self._received()
         head, _, body = answer.partition(b"\r\n\r\n")
         if not head.startswith(b"HTTP/1.1 200"):
             raise RuntimeError(answer[:500].decode("latin-1"))
         length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
         while len(body) < length:
-            body += self._socket.recv(65_536)
+            body += self._received()
         self.body = body
+
+    def _first_part(self, request: bytes) -> bytes:
+        """Send a request and return the first bytes of the answer; empty if the connection was closed."""
+        try:
+            self._socket.sendall(request)
+            return self._socket.recv(65_536)
+        except ConnectionError:
+            return b""
+
+    def _received(self) -> bytes:
+        received = self._socket.recv(65_536)
+        if not received:
+            raise RuntimeError("the server has closed the connection within an answer")
+        return received
 
     def ask(self, path: str, body: Any) -> Any:
         """Send a POST request with JSON, and return the JSON of the answer."""

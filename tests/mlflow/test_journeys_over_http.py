@@ -66,6 +66,12 @@ def mlflow_application(uri: str, folder: Path) -> Iterator[str]:
             server.server_close()
 
 
+@pytest.fixture(autouse=True)
+def without_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MLflow's client waits for minutes before it gives up a request that a server cannot answer."""
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+
+
 def marks_of(name: str) -> tuple[pytest.MarkDecorator, ...]:
     return (pytest.mark.torch,) * (name == "fluent_tensors")
 
