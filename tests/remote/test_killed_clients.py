@@ -91,7 +91,7 @@ def test_the_next_process_delivers_the_points_of_a_killed_one_and_ends_its_run(s
         until(lambda: run.status == "Failed")
         assert run.error and run.error["code"] == "OwnerGone"
         assert points_of(other, writer.run_id) == points_of(local, writer.run_id) == [0, 1, 2, 3, 4, 5, 6]
-        assert not list(journals_of(other))
+        until(lambda: not journals_of(other))
 
 
 def journals_of(workspace: Workspace) -> list[Path]:
