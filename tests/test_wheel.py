@@ -26,18 +26,24 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = "01_lightning_into_an_existing_run.py"
 
+STORES = {
+    "tracking_store": "open_tracking_store",
+    "artifact_repository": "open_artifact_repository",
+    "model_registry_store": "model_registry_store",
+    "scorer_store": "scorer_store",
+}
+SCHEMES = ("bridge", "bridge+http", "bridge+https")
 ENTRY_POINTS = {
-    ("mlflow.tracking_store", "bridge", "bridge_mlflow:open_tracking_store"),
-    ("mlflow.artifact_repository", "bridge", "bridge_mlflow:open_artifact_repository"),
-    ("mlflow.model_registry_store", "bridge", "bridge_mlflow:model_registry_store"),
-    ("mlflow.scorer_store", "bridge", "bridge_mlflow:scorer_store"),
+    *((f"mlflow.{group}", scheme, f"bridge_mlflow:{name}") for group, name in STORES.items() for scheme in SCHEMES),
     ("mlflow.run_context_provider", "bridge", "bridge_mlflow.run_context:BridgeRunContext"),
     ("mlflow.request_header_provider", "bridge", "bridge_mlflow.request_headers:BridgeRequestHeaders"),
     ("mlflow.default_experiment_provider", "bridge", "bridge_mlflow.default_experiment:BridgeDefaultExperiment"),
     ("mlflow.project_backend", "bridge", "bridge_mlflow:bridge_backend"),
     ("mlflow.project_backend", "azureml", "bridge_mlflow:azureml_backend"),
+    ("mlflow.app", "bridge", "bridge_mlflow.server.command:application"),
     ("runbridge.models", "mlflow", "bridge_mlflow.models:Model"),
     ("runbridge.notebook", "jupyter", "bridge_jupyter.show"),
+    ("runbridge.server", "mlflow", "bridge_mlflow.server:routes"),
     ("console_scripts", "runbridge", "bridge.cli.command:main"),
 }
 
