@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("bridge")
 
+MOST_ACTIVE = 4_096
+"""The number of runs that are checked each second. Before a point of an older run is logged, the run is looked up."""
+
 
 class JournaledStore(WrappedBackend):
     """A backend that logs points to a journal, renews leases, and folds before a read.
@@ -76,7 +79,7 @@ class JournaledStore(WrappedBackend):
         _stores.add(self)
 
     def _begin(self) -> None:
-        self._active: set[str] = set()
+        self._active: dict[str, None] = {}  # the runs that may be logged to, as far as this process knows
         self._owned = OwnedRuns(self._writer)
         self._orphans: set[str] = set()
         self._place.reset()
@@ -123,7 +126,7 @@ class JournaledStore(WrappedBackend):
             if self._read_only:
                 raise NotAllowed("log to run", run_id, "this process has no write access to the workspace")
             self.inner.check_writable(run_id)
-            self._active.add(run_id)
+            self._active[run_id] = None
         if not self.is_tended:
             self.be_tended()
 
@@ -134,13 +137,14 @@ class JournaledStore(WrappedBackend):
     def deactivate(self, run_ids: Iterable[str] | None = None) -> None:
         """Make the next log call of each run, or of all runs, ask the inner backend again whether it is active."""
         for run_id in list(self._active) if run_ids is None else run_ids:
-            self._active.discard(run_id)
+            self._active.pop(run_id, None)
             self._writer.recheck_run(run_id)
 
     def tend(self) -> None:
         """Check which runs are active, renew leases, and fold if no other process folds. Called once a second."""
         self._check_place()
         self._owned.renew()
+        self.deactivate(list(self._active)[:-MOST_ACTIVE])  # a server gets points of many runs
         active = [run_id for run_id in list(self._active) if run_id not in self._orphans]
         self.deactivate(set(active) - self.inner.get_active_runs(active))
         self._writer.retry()
@@ -154,7 +158,7 @@ class JournaledStore(WrappedBackend):
         """If the workspace's folder was removed or replaced, put the journals back into their workspace."""
         if self._read_only:
             return
-        moved = self._place.check(self._active.union(self._owned, self._orphans))
+        moved = self._place.check({*self._active, *self._owned, *self._orphans})
         if moved is None:
             return
         self._orphans = moved.orphans
@@ -315,7 +319,7 @@ class JournaledStore(WrappedBackend):
 
     def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
         made = self.inner.create_runs(records, leases)
-        self._active.update(record.id for record in made if record.lifecycle_stage == "active")
+        self._active |= {record.id: None for record in made if record.lifecycle_stage == "active"}
         return made
 
     def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:

@@ -158,7 +158,7 @@ class RemoteStore(JournaledStore):
 
     def check_writable(self, run_id: str) -> None:
         if run_id not in self._active and self._may_log(run_id):
-            self._active.add(run_id)
+            self._active[run_id] = None
         super().check_writable(run_id)
 
     def _may_log(self, run_id: str) -> bool:
