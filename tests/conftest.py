@@ -131,7 +131,7 @@ def no_stores_of_others() -> Iterator[None]:
 @pytest.fixture
 def untended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Disable the background thread, here and in children, so that the test controls every fold."""
-    monkeypatch.setattr(journaled.JournaledStore, "_be_tended", lambda self: None)
+    monkeypatch.setattr(journaled.JournaledStore, "be_tended", lambda self: None)
 
 
 @pytest.fixture

@@ -174,7 +174,7 @@ from bridge.store import background
 from bridge.store.create import create_store
 from bridge.store.journaled import JournaledStore
 
-JournaledStore._be_tended = lambda self: None
+JournaledStore.be_tended = lambda self: None
 tracking = create_store("work", "work").tracking
 tracking.begin_runs([RunRecord("r1", "0", status="Running")])
 tracking.create_runs([RunRecord("done", "0", status="Completed")])

@@ -22,7 +22,7 @@ import sys, time
 from bridge.records.run import RunRecord
 from bridge.store import journaled
 from bridge.store.open import open_store
-journaled.JournaledStore._be_tended = lambda self: None  # nothing is folded in the background
+journaled.JournaledStore.be_tended = lambda self: None  # nothing is folded in the background
 store = open_store(sys.argv[1]).tracking
 store.begin_runs([RunRecord("w", "0", status="Running")])
 for step in range(int(sys.argv[2])):

@@ -14,7 +14,6 @@ from interrupting import EXCEPTIONS, Interrupts, each_place, places
 
 from bridge import Experiment, Run, StoreUnavailable, Workspace
 from bridge.records.run import RunRecord
-from bridge.store import journaled
 from bridge.store import open_stores as open_module
 from bridge.store.background import Background
 from bridge.store.create import create_store
@@ -139,7 +138,7 @@ def background(monkeypatch: pytest.MonkeyPatch) -> Background:
     """Return the background of the stores of a test. It has no thread: it works when the test tells it to."""
     background = Background()
     background._thread = threading.current_thread()
-    monkeypatch.setattr(journaled, "background", background)
+    monkeypatch.setattr(JournaledStore, "_background", background)
     return background
 
 
