@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from bridge.errors import NotFound
 from bridge.server import vendor
-from bridge.server.dispatch import Identity, error_response
+from bridge.server.dispatch import Identity, error_response, not_found
 from bridge.server.headers import page_policy
 from bridge.server.notices import Notices
 from bridge.server.routes import Call, Route
@@ -60,8 +60,15 @@ class Page:
             listed = [(name, f"{self._base_path}/w/{name}/portal/") for name in readable]
             return self.notices.workspaces(listed, f"{self._base_path}/logout")
 
+        async def show_workspace(call: Call) -> Response:
+            name = call.parameters["name"]
+            if name not in identity.readable(call.caller, list(workspaces)):
+                return not_found()
+            return _redirect(f"{self._base_path}/w/{name}/portal/")
+
         return [
             Route("GET", "/", show_list, "reader", "read", is_page=True),
+            Route("GET", "/w/{name}", show_workspace, "reader", "read", is_page=True),
             # The files are the same for everybody, and part of the package.
             Route("GET", "/static/{version}/{path:path}", self.file, None, "read"),
         ]

@@ -348,3 +348,10 @@ def test_a_token_is_in_no_answer_log_or_error(
     form = site.ask("POST", "/login", ("Origin", site.origin), body=f"token={admin}x".encode())
     assert form.status == 401 and secret.encode() not in form.body
     assert secret not in caplog.text and secret not in "".join(capfd.readouterr())
+
+
+def test_the_address_of_a_workspace_leads_to_its_page_for_its_readers_only(site: ServerSite, admin: str) -> None:
+    answer = site.ask("GET", "/w/first", bearer(admin))
+    assert (answer.status, answer.headers["location"]) == (303, "/w/first/portal/")
+    for path in ("/w/second", "/w/missing", "/w/FIRST", "/w/first%2f", "/w/%2e%2e", "/w/"):
+        assert site.ask("GET", path, bearer(admin)).status == 404, path
