@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bridge.errors import BridgeError, StoreUnavailable
+from bridge.errors import BridgeError, NotAuthenticated, StoreUnavailable
 from bridge.store.background import Background
 from bridge.store.http.patience import begin_exit, patience
 from bridge.store.journaled import JournaledStore
@@ -40,6 +40,9 @@ DELIVERY_SECONDS = 60.0
 
 OWN_READ_SECONDS, SHORT_READ_SECONDS = 10.0, 1.0
 """How long a read of a run that this process writes to waits for the server; shorter if it has just not answered."""
+
+AWAY = (StoreUnavailable, NotAuthenticated)
+"""The errors after which points wait. A token may expire during a training, and a new one may be found later."""
 
 Result = TypeVar("Result")
 
@@ -85,10 +88,10 @@ class RemoteStore(JournaledStore):
         try:
             with patience(DELIVERY_SECONDS):
                 super().tend()
-        except StoreUnavailable as error:
-            if self._retries.fail():
+        except BridgeError as error:
+            if self._retries.fail(type(error)):
                 logger.warning(
-                    "%s Points wait in %s until it answers again, and nothing that is logged is lost.",
+                    "%s Points wait in %s until the server takes them, and nothing that is logged is lost.",
                     error,
                     self._folder,
                 )
@@ -106,7 +109,7 @@ class RemoteStore(JournaledStore):
             super().flush(run_id)
             try:
                 self._folding.fold()
-            except StoreUnavailable as error:
+            except AWAY as error:
                 raise StoreUnavailable(self.address, f"{self._waiting()} ({error})") from error
 
     def at_exit(self) -> None:
@@ -171,7 +174,7 @@ class RemoteStore(JournaledStore):
         try:
             with patience(FIRST_LOG_SECONDS):
                 self.inner.check_writable(run_id)
-        except StoreUnavailable:
+        except AWAY:
             pass  # the background thread asks again once the server answers
         return True
 
@@ -221,7 +224,7 @@ class RemoteStore(JournaledStore):
         try:
             with patience(SHORT_READ_SECONDS if self._retries.is_failing else OWN_READ_SECONDS):
                 found = read()
-        except StoreUnavailable as error:
+        except AWAY as error:
             logger.debug("%s A run is shown as this process last read it.", error)
             return known
         self._retries.hurry()

@@ -15,6 +15,7 @@ class Retries:
     def __init__(self) -> None:
         self._failures = 0
         self._due = 0.0
+        self._reported: set[type[Exception]] = set()
 
     @property
     def is_failing(self) -> bool:
@@ -25,13 +26,15 @@ class Retries:
         """Return whether to try now."""
         return time.monotonic() >= self._due
 
-    def fail(self) -> bool:
-        """Record a failure. Return whether it is the first one in a row."""
+    def fail(self, kind: type[Exception]) -> bool:
+        """Record a failure. Return whether it is the first one of its kind in a row."""
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures, 10))
         # Many clients of one server do not come back at the same moment.
         self._due = time.monotonic() + random.uniform(pause / 2, pause)
         self._failures += 1
-        return self._failures == 1
+        is_first = kind not in self._reported
+        self._reported.add(kind)
+        return is_first
 
     def hurry(self) -> None:
         """Make the next attempt due, because another request was answered."""
@@ -40,4 +43,5 @@ class Retries:
     def succeed(self) -> bool:
         """Record a success. Return whether it is the first one after a failure."""
         failed, self._failures, self._due = self._failures > 0, 0, 0.0
+        self._reported = set()
         return failed

@@ -138,9 +138,9 @@ class WorkspaceStores:
 
     def _open_artifacts(self) -> ArtifactStore:
         if self.folder is None:
-            from bridge.store.open_server import artifacts_at
+            from bridge.store.open_server import artifacts_of
 
-            return artifacts_at(self.address)
+            return artifacts_of(self.tracking)
         from bridge.store.folder.artifacts import FolderArtifacts
 
         return FolderArtifacts(self.tracking, self.folder / ARTIFACTS, shared=self.shared)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bridge.errors import InvalidValue, StoreUnavailable
@@ -80,13 +80,20 @@ class HttpBackend(Backend):
         address: the address of the workspace, such as `http://host:5000` or `http://host:5000/w/name`.
         token: the token; None for a server without tokens.
         patience_seconds: for how long a call repeats a request that is not answered.
+        find_token: returns the token that counts now. It is called if the server does not accept the token.
 
     Attributes:
         connection: sends the requests.
     """
 
-    def __init__(self, address: str, token: str | None = None, patience_seconds: float = PATIENCE_SECONDS) -> None:
-        self.connection = Requests(address, token, patience_seconds)
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+        find_token: Callable[[], str | None] | None = None,
+    ) -> None:
+        self.connection = Requests(address, token, patience_seconds, find_token)
         self._call = Caller(self.connection).call
 
     # Experiments

@@ -11,9 +11,10 @@ from http.cookiejar import DefaultCookiePolicy
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
-from bridge.errors import BridgeError, NotFound, StoreUnavailable
+from bridge.errors import BridgeError, NotAuthenticated, NotFound, StoreUnavailable
 from bridge.records.wire import load_error
 from bridge.store.http.patience import seconds_left, waited
+from bridge.store.token import VARIABLE
 
 if TYPE_CHECKING:
     from requests import Response, Session
@@ -55,11 +56,19 @@ class Requests:
         address: the address of the workspace, such as `http://host:5000/w/demo`.
         token: the token, if there is one.
         patience_seconds: for how long a request is repeated; see also `bridge.store.http.patience`.
+        find_token: returns the token that counts now. It is called if the server does not accept the token.
     """
 
-    def __init__(self, address: str, token: str | None = None, patience_seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(
+        self,
+        address: str,
+        token: str | None = None,
+        patience_seconds: float = PATIENCE_SECONDS,
+        find_token: Callable[[], str | None] | None = None,
+    ) -> None:
         self.address = address.rstrip("/")
         self._token, self.patience_seconds = token, patience_seconds
+        self._find_token = find_token
         self._session: tuple[int, Session] | None = None
 
     def __repr__(self) -> str:
@@ -73,6 +82,7 @@ class Requests:
 
         Raises:
             BridgeError: the error that the server reports.
+            NotAuthenticated: the server does not accept the token.
             StoreUnavailable: the server cannot be reached.
         """
         return _whole(
@@ -126,9 +136,10 @@ class Requests:
         failure: BridgeError
         while True:
             wait = pause * random.uniform(0.5, 1)  # so that many clients do not repeat at the same time
+            token = self._token
             try:
                 left = give_up - time.monotonic()
-                answer = self._once(method, path, parameters, body(again) if body else None, headers, left)
+                answer = self._once(method, path, parameters, body(again) if body else None, headers, token, left)
                 if answer.status_code < 300 or answer.status_code in accepted:
                     if is_whole:
                         _ = answer.content  # raises an error if the connection is lost
@@ -139,6 +150,10 @@ class Requests:
             else:
                 is_busy, asked = _is_busy(answer), _asked_pause(answer)
                 failure = error_of(self.address, answer)
+                if isinstance(failure, NotAuthenticated):
+                    if self._has_new_token(token) and may_repeat:
+                        continue  # the server has done nothing with the request
+                    raise NotAuthenticated(self.address, refusal(bool(token))) from failure
                 if not is_busy:
                     raise failure
                 wait = max(wait, asked)
@@ -155,11 +170,12 @@ class Requests:
         parameters: Mapping[str, str],
         body: Any,
         headers: Mapping[str, str] | None,
+        token: str | None,
         seconds: float,
     ) -> Response:
         given = {"Accept-Encoding": "identity", **(headers or {})}
-        if self._token:
-            given["Authorization"] = f"Bearer {self._token}"
+        if token:
+            given["Authorization"] = f"Bearer {token}"
         seconds = max(seconds, LEAST_SECONDS)
         return self._open_session().request(
             method,
@@ -171,6 +187,12 @@ class Requests:
             stream=True,
             allow_redirects=False,
         )
+
+    def _has_new_token(self, refused: str | None) -> bool:
+        """Return whether there is another token than one that the server has refused. Later requests send it."""
+        if self._token == refused and self._find_token is not None:
+            self._token = self._find_token() or refused
+        return self._token != refused
 
     def _open_session(self) -> Session:
         """Return the connections of this process. A forked child opens its own."""
@@ -223,6 +245,13 @@ def error_of(address: str, answer: Response) -> BridgeError:
         return StoreUnavailable(address, f"it answered with the status {status}, but not as Runbridge does")
     finally:
         answer.close()
+
+
+def refusal(has_token: bool) -> str:
+    """Return the part of a sentence that says what to do if a server does not accept the token of this process."""
+    if has_token:
+        return f"does not accept the token: set the environment variable {VARIABLE} to a valid token of this server"
+    return f"requires a token: set the environment variable {VARIABLE} to a token of this server"
 
 
 def _is_busy(answer: Response) -> bool:
