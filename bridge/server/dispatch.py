@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.errors import BridgeError, InvalidValue, NotAllowed, NotAuthenticated
+from bridge.errors import BridgeError, InvalidValue, NotAllowed, NotAuthenticated, StoreUnavailable
 from bridge.records.wire import dump_error
 from bridge.server.audited import Log, body_of, is_audited, record, target_of
 from bridge.server.headers import secure
@@ -23,10 +23,12 @@ from bridge.server.request_id import retry_after, with_request_id
 from bridge.server.roles import Caller, Role
 from bridge.server.routes import Call, Match, Route, RouteTable
 from bridge.server.workspaces import ServedWorkspace, Workspaces, current
+from bridge.store.http.methods import WORKSPACE_HEADER
 
 logger = logging.getLogger("bridge")
 
 CLOSE = {"Connection": "close"}
+WORKSPACE = WORKSPACE_HEADER.lower().encode()
 
 
 class Admission(Protocol):
@@ -162,6 +164,8 @@ class Dispatcher:
         if name is not None and workspace is None:  # only now: a stranger must not learn which names exist
             return not_found()
         _check(caller, match.route, match.route.needs)
+        if workspace is not None and (refused := _of_another_workspace(scope, workspace)) is not None:
+            return refused
         scope["state"]["recheck"] = Recheck(lambda: self._identity.is_still_allowed(caller, workspace))
         return _Found(match, workspace, caller)
 
@@ -192,6 +196,18 @@ class _Found(NamedTuple):
     match: Match
     workspace: ServedWorkspace | None
     caller: Caller | None
+
+
+def _of_another_workspace(scope: Scope, workspace: ServedWorkspace) -> Response | None:
+    """Return the answer to a request whose client has opened another workspace at this address, or None.
+
+    The same ids of experiments and runs may exist in both, so nothing of the request may be stored.
+    """
+    for wanted in values_of(scope["headers"], WORKSPACE):
+        if wanted.decode("latin-1") != workspace.stores.id:
+            name, reason = f"The workspace {workspace.name}", "another workspace has its address now: open it again"
+            return error_response(StoreUnavailable(name, reason), 409)
+    return None
 
 
 def _check(caller: Caller, route: Route, needs: Role) -> None:

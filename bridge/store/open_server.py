@@ -37,6 +37,7 @@ def connect(address: str, durability: Durability) -> RemoteStore:
         workspace_id = facts.get("id", "")
         if not workspace_id:
             raise StoreUnavailable(address, "its answer names no workspace")
+        server.connection.workspace_id = workspace_id
         tracking = RemoteStore(server, journal_folder(workspace_id), durability == "power", workspace_id)
     except BaseException:
         server.close()

@@ -21,6 +21,9 @@ PROTOCOL, LEAST_PROTOCOL = 1, 1
 
 PROTOCOL_HEADER, KEY_HEADER = "Runbridge-Protocol", "Idempotency-Key"
 
+WORKSPACE_HEADER = "Runbridge-Workspace"
+"""The header with the id of the workspace that a client has opened. A server with another workspace there refuses."""
+
 BODY_BYTES, POINTS_BYTES = 16 << 20, 64 << 20
 """The greatest body of a request, and of one with points."""
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from bridge.errors import BridgeError, NotAuthenticated, NotFound, StoreUnavailable
 from bridge.records.wire import load_error
+from bridge.store.http.methods import WORKSPACE_HEADER
 from bridge.store.http.patience import seconds_left, waited
 from bridge.store.token import VARIABLE
 
@@ -57,6 +58,9 @@ class Requests:
         token: the token, if there is one.
         patience_seconds: for how long a request is repeated; see also `bridge.store.http.patience`.
         find_token: returns the token that counts now. It is called if the server does not accept the token.
+
+    Attributes:
+        workspace_id: the id of the workspace that the address must lead to; empty for any.
     """
 
     def __init__(
@@ -68,7 +72,7 @@ class Requests:
     ) -> None:
         self.address = address.rstrip("/")
         self._token, self.patience_seconds = token, patience_seconds
-        self._find_token = find_token
+        self._find_token, self.workspace_id = find_token, ""
         self._session: tuple[int, Session] | None = None
 
     def __repr__(self) -> str:
@@ -176,6 +180,8 @@ class Requests:
         given = {"Accept-Encoding": "identity", **(headers or {})}
         if token:
             given["Authorization"] = f"Bearer {token}"
+        if self.workspace_id:
+            given[WORKSPACE_HEADER] = self.workspace_id
         seconds = max(seconds, LEAST_SECONDS)
         return self._open_session().request(
             method,
