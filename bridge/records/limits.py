@@ -103,3 +103,6 @@ Runbridge does not enforce these limits, but its own limits above.
 Source: Azure ML, "Manage resources and quotas" (February 2025). The number of params is from error messages of the
 service in 2022.
 """
+
+ANSWER = "answer"
+"""The key of the error about an answer of a server that would be too large."""

@@ -21,7 +21,7 @@ STREAMED_BYTES = 1 << 20
 """The part of a body that is kept in memory while it is streamed, at most."""
 
 STREAMS = 20
-"""The greatest number of event streams of one token. Without tokens, only the number of all streams is limited."""
+"""The greatest number of event streams of one token or user. Other streams are limited only together."""
 
 
 class Admission:
@@ -51,8 +51,8 @@ class Admission:
         size = STREAMED_BYTES if route.body_bytes is None else _length(scope)
         if self._bytes[sender] and self._bytes[sender] + size > BYTES_IN_FLIGHT:
             raise _too_much(f"{BYTES_IN_FLIGHT >> 20} MB of your requests are being answered")
-        if route.is_stream and caller is not None and caller.token_id and self._streams[sender] >= STREAMS:
-            raise _too_much(f"your token has {STREAMS} event streams")
+        if route.is_stream and caller is not None and caller.sender and self._streams[sender] >= STREAMS:
+            raise _too_much(f"you have {STREAMS} event streams")
         self._bytes[sender] += size
         self._streams[sender] += route.is_stream
         scope["state"]["admitted"] = sender, size, route.is_stream
@@ -67,8 +67,8 @@ class Admission:
 
 
 def _sender(scope: Scope, caller: Caller | None) -> str:
-    if caller is not None and caller.token_id is not None:
-        return f"token {caller.token_id}"
+    if caller is not None and caller.sender is not None:
+        return caller.sender
     return f"address {scope['state'].get('client') or (scope['client'] or ('',))[0]}"
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
+from urllib.parse import parse_qsl
 
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, InvalidValue
 from bridge.server.roles import Caller
 from bridge.server.routes import Route
 
@@ -20,6 +21,11 @@ WORDS = ("archive", "delete", "purge", "remove", "restore")
 
 MOST_TARGET = 4_000
 """The greatest length of a target in the audit log, in characters."""
+
+MOST_FIELDS = 32
+"""The greatest number of fields of a request that is audited. With more, other fields could hide what it changes."""
+
+JSON_TYPE = "application/json"
 
 
 class Log(Protocol):
@@ -65,16 +71,58 @@ async def body_of(receive: Receive) -> tuple[bytes, Receive]:
     return body, again
 
 
-def target_of(parameters: Mapping[str, str], body: bytes) -> str:
-    """Return what a request changes: the parameters of its address, and the names and ids in its JSON object."""
-    named = list(parameters.values())
+def target_of(parameters: Mapping[str, str], query: bytes, media_type: str, body: bytes) -> str:
+    """Return what a request changes: the parameters of its address, and the names and ids in its JSON object.
+
+    Args:
+        parameters: the parameters in the path.
+        query: the part of the address after `?`.
+        media_type: the media type of the body.
+        body: the body.
+
+    Raises:
+        InvalidValue: the request could hide what it changes.
+    """
+    values = [[value] for value in parameters.values()]
+    values += [[value] for _, value in parse_qsl(query.decode("latin-1"), errors="replace")]
+    content = _content(media_type, body)
+    fields = content.values() if isinstance(content, dict) else ()
+    values += [found for found in map(_texts, fields) if found]
+    if len(values) > MOST_FIELDS:
+        raise InvalidValue("request", f"{len(values)} fields", f"must have at most {MOST_FIELDS} fields")
+    share = MOST_TARGET // max(1, len(values))
+    return " ".join(_cut(found, share) for found in values)
+
+
+def _content(media_type: str, body: bytes) -> Any:
+    """Return the JSON of a body; None if the body is no JSON, which the endpoint refuses."""
+    kind = media_type.partition(";")[0].strip().lower()
+    if kind.startswith("application/vnd."):
+        raise InvalidValue("Content-Type", kind[:200], f"must be {JSON_TYPE}")
     try:
-        content = json.loads(body) if body else {}
+        content = json.loads(body) if body else None
+        return json.loads(content) if isinstance(content, str) else content  # older MLflow clients encode it twice
+    except RecursionError:
+        raise InvalidValue("JSON", f"{len(body)} bytes", "must have fewer levels of lists and objects") from None
     except ValueError:
-        content = {}
-    for value in content.values() if isinstance(content, dict) else ():
-        named += [str(one) for one in (value if isinstance(value, list) else [value]) if isinstance(one, (str, int))]
-    return " ".join(named)[:MOST_TARGET]
+        return None
+
+
+def _texts(value: object) -> list[str]:
+    """Return the names and ids in a field."""
+    return [str(one) for one in (value if isinstance(value, list) else [value]) if isinstance(one, (str, int))]
+
+
+def _cut(values: list[str], most: int) -> str:
+    """Return values separated by spaces, in at most about `most` characters. A value with a space is quoted."""
+    text, count = "", len(values)
+    for value in values:
+        shown = value[: most + 1]
+        shown = shown if shown.isprintable() and " " not in shown else json.dumps(shown)
+        if len(text) + len(shown) > most:
+            return f"{text} {shown[: max(0, most - len(text))]}… ({count} in all)".lstrip()
+        text = f"{text} {shown}" if text else shown
+    return text
 
 
 def record(log: Log, route: Route, target: str, workspace: str | None, caller: Caller, address: str | None) -> None:

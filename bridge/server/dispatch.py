@@ -30,6 +30,9 @@ logger = logging.getLogger("bridge")
 CLOSE = {"Connection": "close"}
 WORKSPACE = WORKSPACE_HEADER.lower().encode()
 
+SMALL_BYTES = 64 << 10
+"""The greatest body whose JSON is read in the event loop."""
+
 
 class Admission(Protocol):
     """Decides whether a server can answer one more request."""
@@ -183,7 +186,12 @@ class Dispatcher:
         body = b""
         if found.match.route.body_bytes is not None:
             body, receive = await body_of(receive)
-        target, state = target_of(found.match.values, body), scope["state"]
+        kind = b"".join(values_of(scope["headers"], b"content-type")[:1]).decode("latin-1")
+        arguments = found.match.values, scope["query_string"], kind, body
+        # A large body is read in a thread, so that no other request waits for it.
+        is_small = len(body) <= SMALL_BYTES
+        target = target_of(*arguments) if is_small else await asyncio.to_thread(target_of, *arguments)
+        state = scope["state"]
         state["audit"] = partial(
             record, self._audit, found.match.route, target, state["workspace"], found.caller, state.get("client")
         )

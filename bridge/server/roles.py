@@ -28,6 +28,13 @@ class Caller:
     experiment_id: str | None = None
     has_cookie: bool = False
 
+    @property
+    def sender(self) -> str | None:
+        """Whose limits a request counts for: those of its token, or of its user; None if the server knows neither."""
+        if self.token_id is not None:
+            return f"token {self.token_id}"
+        return None if self.user is None else f"user {self.user}"
+
     def may(self, needs: Role) -> bool:
         """Return whether the role is at least the needed one."""
         return RANKS[self.role] >= RANKS[needs]

@@ -62,7 +62,7 @@ class Uploads:
             StoreUnavailable: the disk is full, or too many uploads are under way.
         """
         loop = asyncio.get_running_loop()
-        with self._counted(call.caller.token_id):
+        with self._counted(call.caller.sender):
             too_long = await loop.run_in_executor(self._threads, self.check_space, _length(call) - more_bytes)
             most_bytes = too_long.most_bytes + more_bytes if too_long else None
             body = Body(loop)
@@ -78,18 +78,18 @@ class Uploads:
         return record
 
     @contextmanager
-    def _counted(self, token_id: str | None) -> Iterator[None]:
+    def _counted(self, sender: str | None) -> Iterator[None]:
         with self._lock:
-            if self._running[token_id] >= self._rules.uploads_at_once or sum(self._running.values()) >= THREADS:
+            if self._running[sender] >= self._rules.uploads_at_once or sum(self._running.values()) >= THREADS:
                 raise StoreUnavailable("The server", "too many uploads are under way, so send this file again later")
-            self._running[token_id] += 1
+            self._running[sender] += 1
         try:
             yield
         finally:
             with self._lock:
-                self._running[token_id] -= 1
-                if not self._running[token_id]:
-                    del self._running[token_id]
+                self._running[sender] -= 1
+                if not self._running[sender]:
+                    del self._running[sender]
 
     def check_space(self, size_bytes: int) -> QuotaExceeded | None:
         """Check that a file of a known size may be stored. Return the error for a file that is too large, or None.

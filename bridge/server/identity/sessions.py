@@ -19,6 +19,9 @@ CODE_SECONDS = 300.0
 
 MOST_CODES = 1_000
 
+MOST_SESSIONS = 100
+"""The greatest number of sessions of one token. One more ends the oldest one."""
+
 
 class Sessions:
     """The sessions that have started. Secrets are stored as hashes only.
@@ -31,9 +34,13 @@ class Sessions:
         self._database = database
 
     def start(self, token_id: str) -> str:
-        """Start a session of a token, and return its secret."""
+        """Start a session of a token, and return its secret. If the token has too many, the oldest ones end."""
         secret, now = secrets.token_urlsafe(32), now_ms()
-        self._database.write("DELETE FROM session WHERE expires <= ?", (now,))
+        self._database.write(
+            "DELETE FROM session WHERE expires <= ? OR hash IN"
+            " (SELECT hash FROM session WHERE token_id = ? ORDER BY expires DESC LIMIT -1 OFFSET ?)",
+            (now, token_id, MOST_SESSIONS - 1),
+        )
         self._database.write(
             "INSERT INTO session (hash, token_id, expires) VALUES (?, ?, ?)",
             (hash_of(secret), token_id, now + SESSION_MS),

@@ -21,7 +21,7 @@ from bridge.store.backend import Backend
 from bridge.store.http.codec import JSON_TYPE, Body, dump_result, load_call
 from bridge.store.http.methods import RemoteMethod
 from bridge.store.sql.answers import Request, in_steps, once
-from bridge.store.sql.time_limit import limited_to
+from bridge.store.sql.time_limit import ANSWER_BYTES, limited_to
 
 logger = logging.getLogger("bridge")
 
@@ -64,7 +64,7 @@ class Invocation:
 def answer_to(method: RemoteMethod, workspace: ServedWorkspace, caller: Caller, sent: Sent) -> Response:
     """Return the answer to a call. Every failure becomes an answer with one sentence."""
     try:
-        with limited_to(SECONDS, CACHE_KIB):
+        with limited_to(SECONDS, CACHE_KIB, ANSWER_BYTES if method.access == "read" else None):
             body = _body(method, workspace, caller, sent)
             return Response(body.content, media_type=body.media_type)
     except BridgeError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bridge.errors import NotAllowed
-from bridge.records.run import RunRecord
+from bridge.records.run import RunChanges, RunRecord
 from bridge.records.search import RunQuery
 from bridge.store.backend import Backend
 from bridge.store.http.methods import RemoteMethod
@@ -32,7 +32,13 @@ def _query(named: Named, query: RunQuery) -> None:
 
 
 def _records(named: Named, records: Iterable[Any]) -> None:
-    named.experiments |= {record.experiment_id for record in records if isinstance(record, RunRecord)}
+    runs = [record for record in records if isinstance(record, RunRecord)]
+    named.experiments |= {record.experiment_id for record in runs}
+    named.runs |= {record.parent_id for record in runs if record.parent_id}
+
+
+def _changes(named: Named, changes: RunChanges) -> None:
+    named.runs |= {changes.parent_id} if changes.parent_id else set()
 
 
 def _slices(named: Named, slices: Iterable[Any]) -> None:
@@ -53,6 +59,7 @@ FINDERS: Mapping[str, Callable[[Named, Any], None]] = {
     "series": lambda named, value: named.runs.update(run_id for run_id, _ in value),
     "query": _query,
     "records": _records,
+    "changes": _changes,
     "slices": _slices,
     "root": _root,
 }

@@ -21,7 +21,7 @@ from bridge.server.portal.routes import Entry
 from bridge.server.portal.served import Served
 from bridge.server.roles import RANKS, Role
 from bridge.store.late_reads import late_reads
-from bridge.store.sql.time_limit import limited_to
+from bridge.store.sql.time_limit import ANSWER_BYTES, limited_to
 
 logger = logging.getLogger("bridge")
 
@@ -55,7 +55,7 @@ def endpoint(entry: Entry, served: Served) -> Callable[[Request], Awaitable[Resp
 def _answer(entry: Entry, ask: Ask) -> Response:
     """Answer a request in a thread. Every failure becomes an answer with one sentence."""
     try:
-        with limited_to(SECONDS, CACHE_KIB), late_reads() if entry.needs == "reader" else nullcontext():
+        with limited_to(SECONDS, CACHE_KIB, ANSWER_BYTES), late_reads() if entry.needs == "reader" else nullcontext():
             return _tagged(entry, ask) if entry.is_tagged else entry.handler(ask)
     except BridgeError as error:
         return error_answer(error)

@@ -18,6 +18,7 @@ from bridge.store.http.methods import (
     PROTOCOL,
     PROTOCOL_HEADER,
 )
+from bridge.store.http.parts import in_pages, in_parts
 from bridge.store.http.requests_sent import PATIENCE_SECONDS, Requests
 from bridge.store.points import check_points
 
@@ -153,8 +154,7 @@ class HttpBackend(Backend):
         return found
 
     def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
-        found: dict[str, RunRecord] = self._call("get_runs", run_ids=run_ids, latest=latest)
-        return found
+        return in_parts(list(run_ids), lambda some: self._call("get_runs", run_ids=some, latest=latest))
 
     def get_active_runs(self, run_ids: Sequence[str]) -> set[str]:
         found: set[str] = self._call("get_active_runs", run_ids=run_ids)
@@ -179,8 +179,7 @@ class HttpBackend(Backend):
         self._call("resume_purge")
 
     def search_runs(self, query: RunQuery) -> Page[RunRecord]:
-        found: Page[RunRecord] = self._call("search_runs", query=query)
-        return found
+        return in_pages(query, lambda some: self._call("search_runs", query=some))
 
     def search_run_ids(self, query: RunQuery) -> Page[str]:
         found: Page[str] = self._call("search_run_ids", query=query)
@@ -196,8 +195,7 @@ class HttpBackend(Backend):
         self._call("log_points", run_id=run_id, points=check_points(points), api=api)
 
     def get_series_of(self, run_ids: Sequence[str], keys: Sequence[str] | None = None) -> dict[str, list[SeriesRecord]]:
-        found: dict[str, list[SeriesRecord]] = self._call("get_series_of", run_ids=run_ids, keys=keys)
-        return found
+        return in_parts(list(run_ids), lambda some: self._call("get_series_of", run_ids=some, keys=keys))
 
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
         found: dict[str, int] = self._call("append", slices=slices)

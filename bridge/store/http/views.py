@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bridge.store.http.parts import history_in_pages, in_parts
 from bridge.store.views import RunViews
 
 if TYPE_CHECKING:
@@ -92,12 +93,14 @@ class HttpViews(RunViews):
         return found
 
     def get_tail(self, series: Mapping[tuple[str, str], int]) -> dict[tuple[str, str], list[SeriesRecord]]:
-        found: dict[tuple[str, str], list[SeriesRecord]] = self._call("get_tail", series=series)
-        return found
+        return in_parts(list(series.items()), lambda some: self._call("get_tail", series=dict(some)))
 
     def get_history(self, run_id: str, key: str, offset: int = 0, limit: int | None = None) -> Series:
-        found: Series = self._call("get_history", run_id=run_id, key=key, offset=offset, limit=limit)
-        return found
+        def read(start: int, most: int | None) -> Series:
+            found: Series = self._call("get_history", run_id=run_id, key=key, offset=start, limit=most)
+            return found
+
+        return history_in_pages(offset, limit, read)
 
     def get_changes(
         self, cursor: str | None = None, experiment_ids: Sequence[str] = (), run_ids: Sequence[str] = ()

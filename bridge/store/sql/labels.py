@@ -12,8 +12,12 @@ from bridge.errors import InvalidState, NotFound, ParamChanged
 from bridge.records.run import RunChanges, RunRecord
 from bridge.store.sql import names
 from bridge.store.sql.connection import Connection, Name
+from bridge.store.sql.counted import counted
 from bridge.store.sql.names import PARAM, PROPERTY, TAG, label_name
 from bridge.store.sql.statements import chunks, insert, marks_for
+
+LABEL_BYTES = 150
+"""The memory of a label, without its value."""
 
 FIELDS = {PARAM: "params", TAG: "tags", PROPERTY: "properties"}
 """The fields of a `RunRecord` that contain its labels, by entity."""
@@ -88,7 +92,7 @@ def change_labels(c: Connection, run: Labelled, changes: RunChanges) -> None:
 def read_labels(c: Connection, runs: Sequence[int]) -> dict[int, Labels]:
     """Return the labels of at most `AT_ONCE` runs, by key of the run, in the order in which they were first set."""
     sql = f"SELECT run, name, number, value FROM label WHERE run IN ({marks_for(runs)}) ORDER BY run, name"
-    rows = c.execute(sql, runs).fetchall()
+    rows = counted(c, sql, runs, lambda row: LABEL_BYTES + len(row[3] or ""))
     # Names are not joined to each row, and rows are sorted in Python, because they are usually in order already.
     places = names.read(c, "entity, key", {row[1] for row in rows})
     found: dict[int, Labels] = defaultdict(lambda: Labels({}, {}, {}))

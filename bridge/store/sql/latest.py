@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from bridge.records.series import COLUMN, SCALAR, Latest, comparable
 from bridge.store.sql import names
 from bridge.store.sql.connection import Connection
+from bridge.store.sql.counted import counted
 from bridge.store.sql.statements import marks_for
 
 BITS = struct.Struct("<q")
@@ -20,6 +21,9 @@ BITS = struct.Struct("<q")
 The database contains this integer beside the float where the float is not stored exactly, for example NaN.
 """
 _FLOAT = struct.Struct("<d")
+LATEST_BYTES = 300
+"""The memory of a latest value."""
+
 MINUS_ZERO = -(2**63)
 """The bits of -0.0. SQLite would store -0.0 as 0.0."""
 
@@ -37,11 +41,11 @@ def read_latest(c: Connection, runs: Sequence[int]) -> dict[int, LatestValues]:
 
     The values of a run are in the order in which its series were first logged.
     """
-    rows = c.execute(
+    sql = (
         "SELECT run, name, id, latest_value, latest_timestamp, latest_step, coalesce(latest_text, latest_bits)"
-        f" FROM series WHERE run IN ({marks_for(runs)}) ORDER BY run, name",
-        runs,
-    ).fetchall()
+        f" FROM series WHERE run IN ({marks_for(runs)}) ORDER BY run, name"
+    )
+    rows = counted(c, sql, runs, lambda row: LATEST_BYTES + (len(row[6]) if isinstance(row[6], str) else 0))
     # Names are not joined to each row, and rows are sorted in Python, because they are usually in order already.
     known = names.read(c, 'key, kind, "column", value_type', {row[1] for row in rows})
     places = {id: place for id, name in known.items() if (place := _place(*name[1:]))}

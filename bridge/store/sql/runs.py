@@ -29,9 +29,13 @@ from bridge.store.leases import Sign, signs_of_leases
 from bridge.store.sql import experiments
 from bridge.store.sql.changes import next_change, note_runs
 from bridge.store.sql.connection import Connection
+from bridge.store.sql.counted import counted
 from bridge.store.sql.labels import Labelled, change_labels, count_labels, insert_labels, read_labels
 from bridge.store.sql.latest import read_latest
 from bridge.store.sql.statements import AT_ONCE, chunks, in_chunks, insert, marks_for
+
+ROW_BYTES = 200
+"""The memory of a row that belongs to a run, without its texts."""
 
 COLUMNS = (
     "id", "experiment", "display_name", "number", "status", "stage", "start_time", "end_time", "deletion_time",
@@ -220,12 +224,17 @@ def read(c: Connection, keys: Sequence[int], with_latest: bool = True) -> list[R
     return records
 
 
+def _bytes_of(row: Sequence[Any]) -> int:
+    """Return about how many bytes the result of a row takes."""
+    return ROW_BYTES + sum(len(value) for value in row if isinstance(value, str))
+
+
 def _read_some(c: Connection, keys: Sequence[int], with_latest: bool) -> list[RunRecord]:
     marks = marks_for(keys)
 
     def grouped(sql: str) -> dict[int, list[Any]]:
         rows: dict[int, list[Any]] = defaultdict(list)
-        for run, *rest in c.execute(sql.format(marks), keys).fetchall():
+        for run, *rest in counted(c, sql.format(marks), keys, _bytes_of):
             rows[run].append(rest)
         return rows
 
@@ -240,7 +249,7 @@ def _read_some(c: Connection, keys: Sequence[int], with_latest: bool) -> list[Ru
     latest = read_latest(c, keys if with_latest else [])
     rows = {
         row[0]: _fields(row[1:])
-        for row in c.execute(f"SELECT key, {', '.join(COLUMNS)} FROM run WHERE key IN ({marks})", keys).fetchall()
+        for row in counted(c, f"SELECT key, {', '.join(COLUMNS)} FROM run WHERE key IN ({marks})", keys, _bytes_of)
     }
     return [
         RunRecord(

@@ -18,8 +18,12 @@ class Sender(NamedTuple):
     user: str
 
     def is_same(self, other: Sender) -> bool:
-        """Return whether another client may use what this one uses: it has the same token, or is the same user."""
-        return self.token_id == other.token_id or (bool(self.user) and self.user == other.user)
+        """Return whether another client may use what this one uses: it has the same token, or is the same user.
+
+        Users whom a proxy has signed in have no token. Without tokens, all clients are the same one.
+        """
+        is_same_token = bool(self.token_id) and self.token_id == other.token_id
+        return self == other or is_same_token or (bool(self.user) and self.user == other.user)
 
 
 def claim_journals(database: Database, journal_ids: Collection[str], sender: Sender, is_admin: bool) -> None:

@@ -23,6 +23,7 @@ from bridge.store.sql import names
 from bridge.store.sql.changes import note_runs
 from bridge.store.sql.chunks import CHUNK, chunk_of, note_ended
 from bridge.store.sql.connection import Connection, Name
+from bridge.store.sql.counted import counted
 from bridge.store.sql.known import Known, Warnings, look_up, names_of
 from bridge.store.sql.names import SERIES
 from bridge.store.sql.statements import chunks, insert, marks_for
@@ -64,6 +65,12 @@ READ_CHUNKS = (
     f"SELECT k.series, {', '.join(f'k.{column}' for column in CHUNK)}"
     " FROM (SELECT s.id FROM {}) s CROSS JOIN chunk k ON k.series = s.id"
 )
+
+CHUNK_POINTS, CHUNK_VALUES = 1 + CHUNK.index("points"), 1 + CHUNK.index('"values"')
+"""The indexes of these columns in the rows of `READ_CHUNKS`."""
+
+ROW_BYTES, POINT_BYTES = 500, 33
+"""The memory of the row of a block, and of each of its points."""
 
 Row: TypeAlias = "tuple[Any, ...]"
 
@@ -239,7 +246,7 @@ def read(c: Connection, runs: Sequence[int], keys: Sequence[str] | None) -> dict
         sealed = [
             row
             for source, values in _sources(some, keys)
-            for row in c.execute(READ_CHUNKS.format(source), values).fetchall()
+            for row in counted(c, READ_CHUNKS.format(source), values, _bytes_of_chunk)
         ]
         chunks_of = _chunks_by_series(sealed)
         for id, run, record in read_blocks(c, some, keys):
@@ -259,10 +266,18 @@ def read_blocks(
     wanted, limit = (READ_BLOCKS, ()) if newest is None else (READ_BLOCKS + NEWEST, (newest,))
     for source, values in _sources(runs, keys):
         series += c.execute(READ_SERIES + source, values).fetchall()
-        blocks += c.execute(wanted.format(source), (*values, *limit)).fetchall()
+        blocks += counted(c, wanted.format(source), (*values, *limit), _bytes_of_block)
     series.sort(key=itemgetter(0))
     blocks.sort(key=itemgetter(0, 1))  # sorted here, because SQLite would copy the points while it sorts
     return _records(series, blocks)
+
+
+def _bytes_of_block(row: Row) -> int:
+    return ROW_BYTES + POINT_BYTES * int(row[2]) + len(row[-1])
+
+
+def _bytes_of_chunk(row: Row) -> int:
+    return ROW_BYTES + POINT_BYTES * int(row[CHUNK_POINTS]) + len(row[CHUNK_VALUES])
 
 
 def _sources(runs: Sequence[int], keys: Sequence[str] | None) -> Iterator[tuple[str, tuple[Any, ...]]]:

@@ -31,9 +31,10 @@ def spans_endpoint(application: Application) -> Endpoint:
         if len(body) > JSON_BYTES:
             return error_response(InvalidValue("body", len(body), f"must have at most {JSON_BYTES} bytes"), 413)
         encodings = [value.decode("latin-1").strip().lower() for value in values_of(call.scope["headers"], ENCODING)]
-        for encoding in encodings:
-            if encoding != "identity":
-                body = await asyncio.to_thread(inflated, body, encoding)
+        if len(encodings) > 1:
+            return error_response(InvalidValue("Content-Encoding", ", ".join(encodings)[:200], "must be given once"))
+        if encodings and encodings[0] != "identity":
+            body = await asyncio.to_thread(inflated, body, encodings[0])
         loaded = await application.loaded()
         # The handler of spans is a coroutine, but opens a database. In a loop of its own it delays no other request.
         return await asyncio.to_thread(lambda: asyncio.run(_answered(loaded.application, call.scope, body)))

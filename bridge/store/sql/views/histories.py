@@ -10,6 +10,7 @@ from bridge.store.record_views.series import keys_of_name
 from bridge.store.sql.names import SERIES
 from bridge.store.sql.pieces import read_pieces
 from bridge.store.sql.statements import marks_for
+from bridge.store.sql.time_limit import count_bytes
 
 if TYPE_CHECKING:
     from bridge.records.series import Series
@@ -22,6 +23,10 @@ NAMED = (  # SQLite does not reorder cross joins, so it finds the names of the k
 )
 
 
+POINT_BYTES = 24
+"""The memory of a point of a history."""
+
+
 def read_history(c: Connection, run_id: str, key: str, begin: int, end: int | None) -> Series:
     """Return the points `begin` to before `end` of a history. See `RunViews.get_history`."""
     keys = keys_of_name(key)
@@ -32,4 +37,6 @@ def read_history(c: Connection, run_id: str, key: str, begin: int, end: int | No
         if (kind == SCALAR and own == key) or (kind == COLUMN and f"{own}.{column}" == key)
     ]
     pieces = read_pieces(c, series)
+    points = sum(piece.facts.points for id in series for piece in pieces[id])
+    count_bytes(POINT_BYTES * max(0, min(points, points if end is None else end) - begin))
     return history_part([piece for id in series for piece in pieces[id]], begin, end)

@@ -29,6 +29,12 @@ from bridge_mlflow.translate.refusals import Refusal
 
 MOST_RUNS, MOST_POINTS_OF_RUN, MOST_POINTS = 100, 2_500, 25_000
 
+MOST_OF_PAGE = 100_000
+"""The greatest number of points of a page of a history, also if a request asks for all points.
+
+MLflow's clients then ask for the next page, because the answer has its token.
+"""
+
 LOG_METRIC = {
     "run_id": NEEDED,
     "key": NEEDED,
@@ -93,7 +99,9 @@ def history(asked: Asked, workspace: HotWorkspace) -> Json:
     if most is not None and most <= 0:
         raise Refusal(f"Invalid value {most} for parameter 'max_results' supplied. It must be a positive integer.")
     tokens = PageTokens(workspace.stores.id, run_id, key)
-    page = metrics.get_metric_history(workspace, run_id, key, most, tokens.plain(values.get("page_token")))
+    page = metrics.get_metric_history(
+        workspace, run_id, key, min(most or MOST_OF_PAGE, MOST_OF_PAGE), tokens.plain(values.get("page_token"))
+    )
     found = answers.some("metrics", answers.points(key, page.points))
     return answers.with_token(found, tokens.marked(page.token))
 

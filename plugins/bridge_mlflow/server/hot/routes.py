@@ -16,7 +16,7 @@ from starlette.types import ASGIApp
 from bridge.server.plugin_routes import PluginOptions
 from bridge.server.roles import Role
 from bridge.server.routes import Access, Call, Endpoint, Route
-from bridge.store.sql.time_limit import limited_to
+from bridge.store.sql.time_limit import ANSWER_BYTES, limited_to
 from bridge_mlflow.server.hot import batch, experiments, metrics, runs
 from bridge_mlflow.server.hot.answers import Json
 from bridge_mlflow.server.hot.asking import JSON_TYPE, Asked
@@ -167,7 +167,7 @@ async def _in_thread(hot: Hot, asked: Asked, workspace: HotWorkspace, call: Call
 def _answer(hot: Hot, asked: Asked, workspace: HotWorkspace) -> Response:
     """Answer a request. Every failure becomes an answer with MLflow's fields."""
     try:
-        with limited_to(SECONDS, CACHE_KIB) if hot.access == "read" else nullcontext():
+        with limited_to(SECONDS, CACHE_KIB, ANSWER_BYTES) if hot.access == "read" else nullcontext():
             content = hot.handler(asked, workspace)
     except Exception as error:
         status, body = failure(error)

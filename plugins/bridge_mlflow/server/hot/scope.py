@@ -8,6 +8,7 @@ from typing import Any
 from bridge.errors import NotAllowed
 from bridge.server.roles import Caller
 from bridge_mlflow.server.hot.workspace import HotWorkspace
+from bridge_mlflow.translate.shown import PARENT_RUN_ID
 from bridge_mlflow.translate.statuses import experiment_id_or_default
 
 
@@ -33,10 +34,11 @@ class Scope:
             raise NotAllowed("use", "another experiment", f"your token is only for experiment {only}")
 
     def _experiments(self, values: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the ids of the experiments that a request names, and of those of its runs."""
+        """Yield the ids of the experiments that a request names, and of those of its runs and their new parents."""
         named = [values["experiment_id"]] if "experiment_id" in values else []
         yield from map(experiment_id_or_default, [*named, *values.get("experiment_ids", ())])
         runs = [values[name] for name in ("run_id", "run_uuid") if name in values]
+        runs += [tag.get("value", "") for tag in (values, *values.get("tags", ())) if tag.get("key") == PARENT_RUN_ID]
         found = self._workspace.tracking.get_runs([*runs, *values.get("run_ids", ())], latest=False)
         for record in found.values():
             yield record.experiment_id
