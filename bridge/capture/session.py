@@ -9,10 +9,10 @@ import sys
 from contextlib import ExitStack
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bridge.capture.exit_hook import exit_error, unwatch_exit, watch_exit
-from bridge.errors import BridgeError, InvalidState, NotFound
+from bridge.errors import BridgeError, InvalidState, NotFound, StoreUnavailable
 from bridge.records.failure import failure_json, is_success
 from bridge.records.run import OPEN_STATUSES, SCRIPT_RUN, TERMINAL_STATUSES, RunChanges, RunRecord, Status
 from bridge.records.times import now_ms
@@ -28,6 +28,15 @@ logger = logging.getLogger("bridge")
 LEFT_OPEN = "The process ended without run.complete(), so the run became Completed at the end of the process."
 
 
+class _Wanted(NamedTuple):
+    """The end of a run that waits for a server, and the error that was raised because of this."""
+
+    status: Status
+    error: str | None
+    warnings: tuple[str, ...]
+    reason: StoreUnavailable
+
+
 class RunSession:
     """The part of a `Run` object that captures output of this process and ends the run.
 
@@ -35,12 +44,13 @@ class RunSession:
         place: the reference to the run in its stores.
     """
 
-    __slots__ = ("__weakref__", "_capture", "_entered_by", "_owner", "_printed", "_quietly", "place")
+    __slots__ = ("__weakref__", "_capture", "_entered_by", "_owner", "_printed", "_quietly", "_wanted", "place")
 
     def __init__(self, place: RunPlace) -> None:
         self.place = place
         self._owner = 0
         self._quietly = False
+        self._wanted: _Wanted | None = None
         self._capture: Capture | None = None
         self._printed: list[Printed | None] = []
         self._entered_by: list[int] = []
@@ -71,11 +81,17 @@ class RunSession:
             warnings: sentences that are stored with the run.
 
         Raises:
-            StoreUnavailable: logged points could not be written. The status of the run is unchanged.
+            StoreUnavailable: logged points could not be written. The status of the run is unchanged. If the points wait
+                for a server, the end of the run waits, too.
             InvalidState: the run has ended with another status.
         """
         place = self.place
-        place.stores.tracking.flush(place.run_id)
+        try:
+            place.stores.tracking.flush(place.run_id)
+        except StoreUnavailable as reason:
+            self._keep_end(_Wanted(status, error, warnings, reason))
+            raise
+        self._wanted = None
         record = place.record()
         submitted = self._is_submitted(record)
         if not submitted and not self._may_end(record.status, status):
@@ -94,6 +110,18 @@ class RunSession:
         if _open.pop(place.run_id, None) and not _open:
             unwatch_exit()
         logger.debug("Run %s is %s", place.run_id, status)
+
+    def _keep_end(self, wanted: _Wanted) -> None:
+        """If the points of the run wait for a server, let the end of the run wait, too."""
+        tracking = self.place.stores.tracking
+        if not tracking.is_remote or is_run_of_process(self.place.run_id):
+            return
+        status, error, warnings, _ = wanted
+        expected = self._ends_from(status)
+        changes = RunChanges(status=status, expected=expected, error=error, end_time=now_ms(), warnings=warnings)
+        if tracking.keep_end(self.place.run_id, changes):
+            self._wanted = wanted
+            logger.warning("Run %s becomes %s when the server has taken its points.", self.place.run_id, status)
 
     def _is_submitted(self, record: RunRecord) -> bool:
         """Return whether this process is the script of a submitted run, whose launcher owns the run."""
@@ -121,7 +149,10 @@ class RunSession:
             return
         status = self.place.record().status
         error = None if hasattr(sys, "ps1") else exit_error() or getattr(sys, "last_value", None)
-        if error is not None and not is_success(error):
+        wanted = self._wanted
+        if wanted is not None and error in (None, wanted.reason):
+            self.end(wanted.status, wanted.error, wanted.warnings)
+        elif error is not None and not is_success(error):
             if self._may_end(status, "Failed"):
                 self.end("Failed", failure_json(error))
         elif status not in TERMINAL_STATUSES:

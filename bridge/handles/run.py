@@ -1051,7 +1051,8 @@ class Run(LiveInNotebooks):
         """End the run as Completed. If the run is already Completed, set its end time to the present time.
 
         Raises:
-            StoreUnavailable: logged points could not be written yet, or were dropped. The status is not changed.
+            StoreUnavailable: logged points could not be written yet, or were dropped. The status is not changed. If the
+                points wait for a server, the status changes when the server has taken them.
             InvalidState: the run is Failed or Canceled.
         """
         self.session.end("Completed")

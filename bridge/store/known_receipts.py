@@ -6,7 +6,7 @@ A receipt is the byte offset up to which a journal is stored.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bridge.errors import InvalidState
@@ -14,6 +14,7 @@ from bridge.store.wrapper import WrappedBackend
 
 if TYPE_CHECKING:
     from bridge.store.backend import Backend
+    from bridge.store.kept_ends import KeptEnds
     from bridge.store.slices import Slice
 
 
@@ -25,10 +26,12 @@ class KnownReceipts(WrappedBackend):
 
     Args:
         inner: the server.
+        ends: the ends of runs that wait for the server.
     """
 
-    def __init__(self, inner: Backend) -> None:
+    def __init__(self, inner: Backend, ends: KeptEnds) -> None:
         super().__init__(inner)
+        self._ends = ends
         self._begin()
 
     def _begin(self) -> None:
@@ -55,6 +58,12 @@ class KnownReceipts(WrappedBackend):
         with self._lock:
             self.receipts = {**self.receipts, **stored}
         return stored
+
+    def end_leases(self, gone: Mapping[str, int], silent: Collection[str] = ()) -> list[str]:
+        """End the runs of processes that have ended, but first those runs that the processes have ended themselves."""
+        if gone:
+            self._ends.deliver("", gone.keys())
+        return self.inner.end_leases(gone, silent)
 
     def after_fork(self) -> None:
         super().after_fork()

@@ -7,10 +7,11 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from bridge.errors import BridgeError, NotAuthenticated, StoreUnavailable
+from bridge.errors import BridgeError, StoreUnavailable
 from bridge.store.background import Background
 from bridge.store.http.patience import begin_exit, patience
 from bridge.store.journaled import JournaledStore
+from bridge.store.kept_ends import AWAY, KeptEnds, is_end
 from bridge.store.known_receipts import KnownReceipts
 from bridge.store.known_runs import KnownRuns
 from bridge.store.retries import Retries
@@ -38,11 +39,11 @@ FRESH_SECONDS = 1.0
 DELIVERY_SECONDS = 60.0
 """How long the background thread waits for the answer to a delivery, and for those to all its other requests."""
 
+END_SECONDS = 20.0
+"""How long the end of a run waits for the server before it waits beside the journal."""
+
 OWN_READ_SECONDS, SHORT_READ_SECONDS = 10.0, 1.0
 """How long a read of a run that this process writes to waits for the server; shorter if it has just not answered."""
-
-AWAY = (StoreUnavailable, NotAuthenticated)
-"""The errors after which points wait. A token may expire during a training, and a new one may be found later."""
 
 Result = TypeVar("Result")
 
@@ -67,7 +68,8 @@ class RemoteStore(JournaledStore):
     is_remote = True
 
     def __init__(self, inner: HttpBackend, folder: Path, fsync: bool, workspace_id: str) -> None:
-        self.server, self._receipts = inner, KnownReceipts(inner)
+        self.server, self._ends = inner, KeptEnds(folder, inner)
+        self._receipts = KnownReceipts(inner, self._ends)
         self._background = Background(_load_modules)
         self._known = KnownRuns()
         self._retries = Retries()
@@ -88,6 +90,9 @@ class RemoteStore(JournaledStore):
         try:
             with patience(DELIVERY_SECONDS):
                 super().tend()
+                if self._ends.wait_for(self._writer.journal_id):
+                    self._folding.fold()  # the points of a run come before its end
+                    self._deliver_ends()
         except BridgeError as error:
             if self._retries.fail(type(error)):
                 logger.warning(
@@ -110,7 +115,8 @@ class RemoteStore(JournaledStore):
             try:
                 self._folding.fold()
             except AWAY as error:
-                raise StoreUnavailable(self.address, f"{self._waiting()} ({error})") from error
+                if waiting := self._waiting():  # otherwise only records of leases wait
+                    raise StoreUnavailable(self.address, f"{waiting} ({error})") from error
 
     def at_exit(self) -> None:
         """Close the journal at the end of the process, and deliver it."""
@@ -139,9 +145,11 @@ class RemoteStore(JournaledStore):
         try:
             with patience(CLOSE_SECONDS):
                 self._folding.fold()
+                self._deliver_ends()
         except (BridgeError, OSError, ImportError, MemoryError) as error:
-            hint = "The next process on this computer that opens this workspace delivers them."
-            logger.warning("%s: %s. %s %s", self.address, self._waiting(), hint, error)
+            if waiting := self._waiting():
+                hint = "The next process on this computer that opens this workspace delivers them."
+                logger.warning("%s: %s. %s %s", self.address, waiting, hint, error)
 
     def after_fork(self) -> None:
         super().after_fork()
@@ -149,13 +157,13 @@ class RemoteStore(JournaledStore):
 
     def deliver_leftovers(self) -> None:
         """Let the background thread deliver what an earlier process has left in the folder of journals."""
-        if any(self._folder.glob("*.log")):
+        if any(self._folder.glob("*.log")) or self._ends.wait_for(""):
             self.be_tended()
 
     def _waiting(self) -> str:
-        """Return a part of a sentence: how many points wait, and where."""
+        """Return a part of a sentence: how many points wait, and where; empty if none wait."""
         points = count_undelivered(self._folder, self._receipts.receipts)
-        return f"it has not taken {points} points yet, which wait in {self._folder}"
+        return f"it has not taken {points} points yet, which wait in {self._folder}" if points else ""
 
     # Runs that this process writes to
 
@@ -231,8 +239,32 @@ class RemoteStore(JournaledStore):
         return found
 
     def update_runs(self, run_ids: Sequence[str], changes: RunChanges) -> None:
-        super().update_runs(run_ids, changes)
+        """Change runs. If the server does not answer, the end of a run of this process waits beside the journal."""
+        if len(run_ids) == 1 and is_end(changes) and self._is_written(run_ids[0]):
+            with patience(SHORT_READ_SECONDS if self._retries.is_failing else END_SECONDS):
+                if not self._ends.send(self._writer.journal_id, run_ids[0], changes):
+                    self.be_tended()
+                    return
+            self._release(run_ids)
+        else:
+            super().update_runs(run_ids, changes)
         self._known.change(run_ids, changes)
+
+    def keep_end(self, run_id: str, changes: RunChanges) -> bool:
+        self.be_tended()
+        return self._ends.keep(self._writer.journal_id, run_id, changes)
+
+    def _deliver_ends(self) -> None:
+        """Send the ends of runs that have waited: those of this process, and those of processes without a journal."""
+        run_ids = self._ends.deliver(self._writer.journal_id)
+        self._release(run_ids)
+        self._known.forget(run_ids)
+
+    def _release(self, run_ids: Iterable[str]) -> None:
+        """Release the leases of runs that have ended."""
+        with self._start_lock:
+            for run_id in run_ids:
+                self._owned.drop(run_id)
 
     def delete_runs(self, run_ids: Sequence[str], time: int) -> None:
         super().delete_runs(run_ids, time)

@@ -10,7 +10,7 @@ from bridge.errors import InvalidValue, StoreUnavailable
 from bridge.records.series import NATIVE, Point
 from bridge.records.storable import check_changes, check_experiment, check_run
 from bridge.store.backend import Backend
-from bridge.store.http.codec import dump_call, load_result
+from bridge.store.http.codec import JSON_TYPE, Body, dump_call, load_result
 from bridge.store.http.methods import (
     KEY_HEADER,
     LEAST_PROTOCOL,
@@ -50,11 +50,19 @@ class Caller:
             StoreUnavailable: the server does not answer, or its version is not compatible.
             BridgeError: the error of the method.
         """
+        return self.send(name, dump_call(METHODS[name].function, arguments), os.urandom(16).hex())
+
+    def send(self, name: str, body: Body, key: str) -> Any:
+        """Call a method with a body that has its arguments, and return its result. A change has the given key.
+
+        Raises:
+            StoreUnavailable: the server does not answer, or its version is not compatible.
+            BridgeError: the error of the method.
+        """
         method = METHODS[name]
-        body = dump_call(method.function, arguments)
         headers = {"Content-Type": body.media_type, PROTOCOL_HEADER: str(PROTOCOL)}
         if method.is_keyed:
-            headers[KEY_HEADER] = os.urandom(16).hex()
+            headers[KEY_HEADER] = key
         answer = self._requests.post(method.path, body.content, headers)
         self._check_protocol(answer.headers.get(PROTOCOL_HEADER.lower(), ""))
         try:
@@ -69,6 +77,12 @@ class Caller:
         if int(sent) < LEAST_PROTOCOL:
             reason = f"its protocol {sent} is older than {LEAST_PROTOCOL}, the oldest that this client knows"
             raise StoreUnavailable(address, f"{reason}: upgrade runbridge on the server")
+
+
+def update_body(run_id: str, changes: RunChanges) -> bytes:
+    """Return the body of a request that changes a run."""
+    arguments = {"run_ids": (run_id,), "changes": check_changes(changes)}
+    return bytes(dump_call(METHODS["update_runs"].function, arguments).content)
 
 
 class HttpBackend(Backend):
@@ -95,7 +109,8 @@ class HttpBackend(Backend):
         find_token: Callable[[], str | None] | None = None,
     ) -> None:
         self.connection = Requests(address, token, patience_seconds, find_token)
-        self._call = Caller(self.connection).call
+        self._caller = Caller(self.connection)
+        self._call = self._caller.call
 
     # Experiments
 
@@ -165,6 +180,10 @@ class HttpBackend(Backend):
 
     def update_runs(self, run_ids: Sequence[str], changes: RunChanges) -> None:
         self._call("update_runs", run_ids=run_ids, changes=check_changes(changes))
+
+    def repeat_update(self, content: bytes, key: str) -> None:
+        """Call `update_runs` with a body of `update_body`. If the key was used before, the server changes nothing."""
+        self._caller.send("update_runs", Body(content, JSON_TYPE), key)
 
     def delete_runs(self, run_ids: Sequence[str], time: int) -> None:
         self._call("delete_runs", run_ids=run_ids, time=time)

@@ -161,6 +161,8 @@ class Requests:
                 if not is_busy:
                     raise failure
                 wait = max(wait, asked)
+            if (rest := seconds_left()) is not None:  # the process may have begun to end
+                give_up = min(give_up, time.monotonic() + rest)
             if not may_repeat or time.monotonic() + wait > give_up:
                 waited(time.monotonic() - begun)
                 raise failure
