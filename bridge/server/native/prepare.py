@@ -12,6 +12,7 @@ from bridge.records.artifact import check_artifact_path, check_artifact_root
 from bridge.records.search import ExperimentQuery, RunQuery
 from bridge.server.files.locations import check_experiment_location
 from bridge.server.native.received import check_slice
+from bridge.server.patterns import MOST_CHARACTERS, pattern_length
 from bridge.server.roles import Caller
 from bridge.server.workspaces import ServedWorkspace
 from bridge.store.http.methods import RemoteMethod
@@ -115,7 +116,12 @@ def _now() -> int:
 
 def _check_query(query: RunQuery | ExperimentQuery) -> None:
     listed = sum(len(clause.operand) for clause in query.filter if isinstance(clause.operand, tuple))
-    counts = (len(query.filter), CLAUSES, "clauses"), (listed, LISTED, "values"), (len(query.order), ORDERS, "orders")
+    counts = (
+        (len(query.filter), CLAUSES, "clauses"),
+        (listed, LISTED, "values"),
+        (len(query.order), ORDERS, "orders"),
+        (pattern_length(query.filter), MOST_CHARACTERS, "characters in its patterns"),
+    )
     for count, most, what in counts:
         if count > most:
             raise InvalidValue("query", count, f"must have at most {most} {what}")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from bridge.errors import InvalidValue, NotFound
 from bridge.records.search import Comparison, RunQuery, View
 from bridge.records.search_grammar import parse_run_filter
+from bridge.server.patterns import MOST_CHARACTERS, pattern_length
 from bridge.server.roles import Role
 
 if TYPE_CHECKING:
@@ -167,4 +168,6 @@ def filter_of(text: str) -> tuple[Comparison, ...]:
     listed = sum(len(clause.operand) for clause in clauses if isinstance(clause.operand, tuple))
     if listed > LISTED:
         raise InvalidValue("filter", f"{listed} values", f"must have at most {LISTED} values in its lists")
+    if (length := pattern_length(clauses)) > MOST_CHARACTERS:
+        raise InvalidValue("filter", f"{length} characters", f"must have at most {MOST_CHARACTERS} in its patterns")
     return clauses

@@ -11,8 +11,11 @@ from dataclasses import dataclass
 from bridge.errors import InvalidValue, StoreUnavailable
 from bridge.records.limits import ANSWER
 
-INSTRUCTIONS = 50_000
-"""The number of SQLite's instructions between two checks of the limit, which take about a millisecond."""
+INSTRUCTIONS = 500
+"""The number of SQLite's instructions between two checks of the limit.
+
+They take some microseconds, but a comparison of a text with a pattern is one instruction, and can take much longer.
+"""
 
 SEARCH_CACHE_KIB = 65_536
 """The greatest size of the page cache of a connection that searches, unless the caller has set another one.

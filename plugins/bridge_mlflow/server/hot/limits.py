@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 from bridge.records.search import ExperimentQuery, RunQuery
+from bridge.server.patterns import MOST_CHARACTERS, pattern_length
 from bridge_mlflow.queries import start_of
 from bridge_mlflow.translate.refusals import Refusal
 
@@ -40,6 +41,8 @@ def check_query(query: RunQuery | ExperimentQuery) -> None:
     values = sum(len(clause.operand) for clause in query.filter if isinstance(clause.operand, tuple))
     if values > VALUES:
         raise Refusal(f"The filter lists {values} values: it may list at most {VALUES}.")
+    if (length := pattern_length(query.filter)) > MOST_CHARACTERS:
+        raise Refusal(f"The filter's patterns have {length} characters: they may have at most {MOST_CHARACTERS}.")
 
 
 class PageTokens:
