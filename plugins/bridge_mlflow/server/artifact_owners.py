@@ -99,11 +99,10 @@ def owned_folder(workspace: ServedWorkspace, caller: Caller, kind: str, id: str,
         NotFound: it does not exist.
         NotAllowed: the caller may not use the files, or they are outside the workspace.
     """
-    name, statement = OWNERS[kind]
-    row = _row(workspace, statement, id)
-    if row is None:
-        raise NotFound(name, id)
-    above = experiment_folder(workspace, caller, str(row[0]), action)
+    experiment_id = experiment_of(workspace.stores.address, kind, id)
+    if experiment_id is None:
+        raise NotFound(OWNERS[kind][0], id)
+    above = experiment_folder(workspace, caller, experiment_id, action)
     return Located(f"{above}/{kind}/{id}/{FOLDER_OF_ARTIFACTS}", "")
 
 
@@ -115,7 +114,7 @@ def version_folder(workspace: ServedWorkspace, caller: Caller, name: str, versio
         NotAllowed: the caller may not use the files, or they are outside the workspace.
     """
     number = int(version) if version.isascii() and version.isdigit() and len(version) < 19 else -1
-    row = _row(workspace, VERSION, name, number)
+    row = _row(workspace.stores.address, VERSION, name, number)
     if row is None:
         raise NotFound("model version", f"{name}/{version}")
     location = str(row[0] or row[1])
@@ -128,9 +127,15 @@ def version_folder(workspace: ServedWorkspace, caller: Caller, name: str, versio
     return checked_folder(workspace, caller, path, action)
 
 
-def _row(workspace: ServedWorkspace, statement: str, *values: object) -> tuple[object, ...] | None:
+def experiment_of(address: str, kind: str, id: str) -> str | None:
+    """Return the experiment of a logged model or a trace of the workspace at an address; None if it does not exist."""
+    row = _row(address, OWNERS[kind][1], id)
+    return None if row is None else str(row[0])
+
+
+def _row(address: str, statement: str, *values: object) -> tuple[object, ...] | None:
     """Return the first row of a query on MLflow's tables; None if there is no row, or there are no tables."""
-    file = os.path.join(workspace.stores.address, COMPANION_FILE)
+    file = os.path.join(address, COMPANION_FILE)
     if not os.path.isfile(file):
         return None
     with closing(sqlite3.connect(f"file:{quote(file)}?mode=ro", uri=True, timeout=10)) as connection:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import MutableMapping
 
 from bridge_mlflow.addresses import DESTINATION_VARIABLE, PROXY_ROOT, SERVED
@@ -14,9 +15,11 @@ MLflow's registry looks up a logged model by this URI when a version of a regist
 MLflow has no registry of such a URI, and outside a request the tracking store refuses every call.
 """
 
+NO_USAGE_DATA = "MLFLOW_DISABLE_TELEMETRY"
+
 SET = {
     "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",  # it refuses public host names; the dispatcher checks hosts
-    "MLFLOW_DISABLE_TELEMETRY": "true",
+    NO_USAGE_DATA: "true",
     "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
     "MLFLOW_SERVER_ENABLE_GRAPHQL_AUTH": "false",  # the permissions are those of the route table
     "MLFLOW_ENABLE_WORKSPACES": "false",
@@ -54,3 +57,18 @@ def prepare(has_gateway: bool, environment: MutableMapping[str, str] = os.enviro
         environment.pop(name, None)
     environment.update(SET)
     environment["MLFLOW_ENABLE_AI_GATEWAY"] = str(has_gateway).lower()
+
+
+def import_quietly() -> None:
+    """Import MLflow, unless it is imported already. MLflow decides during its import whether it sends usage data."""
+    if "mlflow" in sys.modules:
+        return
+    before = os.environ.get(NO_USAGE_DATA)
+    os.environ[NO_USAGE_DATA] = "true"
+    try:
+        import mlflow  # noqa: F401
+    finally:
+        if before is None:
+            del os.environ[NO_USAGE_DATA]
+        else:
+            os.environ[NO_USAGE_DATA] = before

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from bridge.errors import NotFound
 from bridge.server.files.contents import HEADERS
 from bridge.server.routes import Call
+from bridge_mlflow.server.environment import import_quietly
 
 DATA_FILE = "traces.json"
 """The artifact that contains the spans of a trace, unless they are in MLflow's tables."""
@@ -31,6 +32,7 @@ async def stored_trace(call: Call, trace_id: str) -> Response:
 
 
 def _spans(stores: Any, trace_id: str) -> bytes:
+    import_quietly()
     # Imported here, because MLflow takes seconds to load, and most requests do not need it.
     from mlflow.exceptions import MlflowException
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from bridge.errors import NotAllowed
 from bridge.server.roles import Caller
+from bridge_mlflow.server.artifact_owners import experiment_of
 from bridge_mlflow.server.hot.workspace import HotWorkspace
 from bridge_mlflow.translate.shown import PARENT_RUN_ID
 from bridge_mlflow.translate.statuses import experiment_id_or_default
@@ -34,7 +35,7 @@ class Scope:
             raise NotAllowed("use", "another experiment", f"your token is only for experiment {only}")
 
     def _experiments(self, values: Mapping[str, Any]) -> Iterator[str]:
-        """Yield the ids of the experiments that a request names, and of those of its runs and their new parents."""
+        """Yield the experiments that a request names, and those of its runs, their new parents, and models."""
         named = [values["experiment_id"]] if "experiment_id" in values else []
         yield from map(experiment_id_or_default, [*named, *values.get("experiment_ids", ())])
         runs = [values[name] for name in ("run_id", "run_uuid") if name in values]
@@ -42,3 +43,6 @@ class Scope:
         found = self._workspace.tracking.get_runs([*runs, *values.get("run_ids", ())], latest=False)
         for record in found.values():
             yield record.experiment_id
+        models = {one["model_id"] for one in (values, *values.get("metrics", ())) if one.get("model_id")}
+        of_models = (experiment_of(self._workspace.stores.address, "models", id) for id in models)
+        yield from (id for id in of_models if id is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 from bridge.errors import InvalidValue
 from bridge.server.files.locations import check_experiment_location
@@ -13,7 +14,11 @@ from bridge.store.open import restore_default_experiment
 from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow.addresses import PROXY_ROOT
 from bridge_mlflow.called_workspace import CalledWorkspace
+from bridge_mlflow.server.environment import import_quietly
 from bridge_mlflow.translate.refusals import Refusal
+
+if TYPE_CHECKING:
+    from bridge_mlflow.companion import Companion
 
 WRITE_THREADS = 2
 """The number of threads in which the calls that write wait for the database. Writes exclude each other anyway."""
@@ -46,6 +51,12 @@ class HotWorkspace(CalledWorkspace):
     def artifact_root_uri(self) -> str:
         """The URI below which clients find the artifacts. They resolve it with the address of the server."""
         return PROXY_ROOT.rstrip("/")
+
+    @property
+    def companion(self) -> Companion:
+        """The companion. The first use imports MLflow, which then sends no usage data."""
+        import_quietly()
+        return super().companion
 
     def checked_location(self, location: str) -> str:
         """Return a location in the workspace, or below a prefix that the operator of the server has allowed.
