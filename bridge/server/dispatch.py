@@ -17,6 +17,7 @@ from bridge.errors import BridgeError, InvalidValue, NotAllowed, NotAuthenticate
 from bridge.records.wire import dump_error
 from bridge.server.audited import Log, body_of, is_audited, record, target_of
 from bridge.server.headers import secure
+from bridge.server.held import HELD
 from bridge.server.hosts import values_of
 from bridge.server.recheck import Recheck
 from bridge.server.request_id import retry_after, with_request_id
@@ -111,7 +112,9 @@ class Dispatcher:
                 state["status"] = message["status"]
                 if "audit" in state and message["status"] < 400:
                     state.pop("audit")()  # before the client knows that it is done
-            await send(message)
+                await send(message)
+            else:
+                await HELD.send(message, send, state.get("caller"))
 
         try:
             await self._respond(scope, receive, send_secured)

@@ -13,6 +13,7 @@ from starlette.responses import Response
 
 from bridge.errors import BridgeError, InvalidValue, NotFound
 from bridge.server.dispatch import error_response
+from bridge.server.held import HELD
 from bridge.server.native.prepare import prepared
 from bridge.server.native.scope import check_scope, narrowed
 from bridge.server.roles import Caller
@@ -64,6 +65,8 @@ class Invocation:
 def answer_to(method: RemoteMethod, workspace: ServedWorkspace, caller: Caller, sent: Sent) -> Response:
     """Return the answer to a call. Every failure becomes an answer with one sentence."""
     try:
+        if method.access == "read":
+            HELD.check(caller)
         with limited_to(SECONDS, CACHE_KIB, ANSWER_BYTES if method.access == "read" else None):
             body = _body(method, workspace, caller, sent)
             return Response(body.content, media_type=body.media_type)

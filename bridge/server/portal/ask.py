@@ -11,7 +11,7 @@ from bridge.errors import InvalidValue, NotFound
 from bridge.records.search import Comparison, RunQuery, View
 from bridge.records.search_grammar import parse_run_filter
 from bridge.server.patterns import MOST_CHARACTERS, pattern_length
-from bridge.server.roles import Role
+from bridge.server.roles import Caller, Role
 
 if TYPE_CHECKING:
     from bridge.records.experiment import ExperimentRecord
@@ -34,6 +34,7 @@ class Ask:
 
     `path` contains the parts of the address that the route names, and `query` the parameters behind the `?`.
     `headers` has names in lower case. `body` is empty unless the request changes something or has a long list.
+    `caller` is the sender, if it is known.
     """
 
     served: Served
@@ -42,6 +43,7 @@ class Ask:
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes = b""
+    caller: Caller | None = None
 
     @property
     def tracking(self) -> TrackingStore:

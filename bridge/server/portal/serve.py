@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from bridge.errors import BridgeError, InvalidValue, NotAllowed, NotAuthenticated
+from bridge.server.held import HELD
 from bridge.server.portal.answers import PRIVATE, error_answer
 from bridge.server.portal.ask import Ask
 from bridge.server.portal.routes import Entry
@@ -41,7 +42,9 @@ def endpoint(entry: Entry, served: Served) -> Callable[[Request], Awaitable[Resp
     async def answer(request: Request) -> Response:
         try:
             role = _allowed(entry, request)
-            ask = Ask(served, role, request.path_params, request.query_params, request.headers, await _body(request))
+            caller = getattr(request.state, "caller", None)
+            given = request.path_params, request.query_params, request.headers
+            ask = Ask(served, role, *given, await _body(request), caller)
             call = copy_context().run  # errors name the request
             return await asyncio.get_running_loop().run_in_executor(threads, call, _answer, entry, ask)
         except BridgeError as error:
@@ -55,6 +58,8 @@ def endpoint(entry: Entry, served: Served) -> Callable[[Request], Awaitable[Resp
 def _answer(entry: Entry, ask: Ask) -> Response:
     """Answer a request in a thread. Every failure becomes an answer with one sentence."""
     try:
+        if entry.needs == "reader":
+            HELD.check(ask.caller)
         with limited_to(SECONDS, CACHE_KIB, ANSWER_BYTES), late_reads() if entry.needs == "reader" else nullcontext():
             return _tagged(entry, ask) if entry.is_tagged else entry.handler(ask)
     except BridgeError as error:

@@ -13,7 +13,9 @@ import orjson
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
+from bridge.server.held import HELD
 from bridge.server.plugin_routes import PluginOptions
+from bridge.server.request_id import retry_after
 from bridge.server.roles import Role
 from bridge.server.routes import Access, Call, Endpoint, Route
 from bridge.store.sql.time_limit import ANSWER_BYTES, limited_to
@@ -167,6 +169,8 @@ async def _in_thread(hot: Hot, asked: Asked, workspace: HotWorkspace, call: Call
 def _answer(hot: Hot, asked: Asked, workspace: HotWorkspace) -> Response:
     """Answer a request. Every failure becomes an answer with MLflow's fields."""
     try:
+        if hot.access == "read":
+            HELD.check(asked.caller)
         with limited_to(SECONDS, CACHE_KIB, ANSWER_BYTES) if hot.access == "read" else nullcontext():
             content = hot.handler(asked, workspace)
     except Exception as error:
@@ -178,4 +182,4 @@ def _answer(hot: Hot, asked: Asked, workspace: HotWorkspace) -> Response:
 
 
 def _json(status: int, content: bytes) -> Response:
-    return Response(content, status, {"Cache-Control": "no-store"}, JSON_TYPE)
+    return Response(content, status, {"Cache-Control": "no-store", **retry_after(status)}, JSON_TYPE)
