@@ -113,6 +113,20 @@ def test_a_long_history_arrives_in_pages(reader: HttpBackend, monkeypatch: pytes
         reader.views.get_history(RUNS[0], "loss")
 
 
+def test_a_chart_is_bounded_by_its_buckets_and_not_by_its_points(
+    reader: HttpBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit(monkeypatch, 20 * 33 * POINTS)
+    for _ in range(3):
+        assert len(reader.views.sample_series(RUNS, ["loss"] * 9, 10)) == 9 * len(RUNS)
+    groups = {id: id[-1] for id in RUNS}
+    for buckets in (10_000, 30_000_000, 2**40):
+        with pytest.raises(InvalidValue, match="is too large"):
+            reader.views.sample_series(RUNS[:1], ["loss"], buckets)
+        with pytest.raises(InvalidValue, match="is too large"):
+            reader.views.sample_series(RUNS, ["loss"], buckets, groups=groups)
+
+
 def test_a_table_of_many_cells_is_refused(reader: HttpBackend, monkeypatch: pytest.MonkeyPatch) -> None:
     columns = [Column("metric", f"loss {number}") for number in range(100)]
     query = RunQuery(("1",))

@@ -103,6 +103,18 @@ def is_counted() -> bool:
     return _answer.get() is not None
 
 
+@contextmanager
+def not_kept() -> Iterator[None]:
+    """Forget at the end what was counted in the block, because it is no part of the answer."""
+    answer = _answer.get()
+    before = 0 if answer is None else answer.read
+    try:
+        yield
+    finally:
+        if answer is not None:
+            answer.read = before
+
+
 def search_cache_kib() -> int:
     """Return the greatest size of the page cache of a connection that searches, in KiB."""
     return _cache_kib.get()

@@ -17,7 +17,7 @@ from bridge.store.record_views.series import find_series, has_name, keys_of_name
 from bridge.store.sql import series
 from bridge.store.sql.pieces import read_pieces
 from bridge.store.sql.statements import chunks, in_chunks
-from bridge.store.sql.time_limit import check_time
+from bridge.store.sql.time_limit import check_time, count_bytes, not_kept
 from bridge.store.sql.views.points import Pieces, Points, Run, points_of, since
 
 if TYPE_CHECKING:
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
     Array = numpy.ndarray[Any, Any]
 
 SEALED = "SELECT series, max(last_position) FROM chunk WHERE series IN ({}) GROUP BY series"
+
+BUCKET_BYTES, POINT_BYTES, SERIES_BYTES = 40, 16, 300
+"""The memory of a bucket, of a point that is in no bucket, and of a sampled series without them."""
+
+ENVELOPE_BYTES = 80
+"""The memory of a bucket while a series is sampled."""
 
 Part: TypeAlias = "Points | Pieces"
 """The points of one run."""
@@ -46,12 +52,25 @@ def sample(
     found: list[SampledSeries] = []
     for key in keys:
         check_time()
-        parts, positions = _read(c, runs, key, x, low, high)
-        bounds = _bounds(parts, low, high)
-        if bounds is not None:
-            edges = edges_of(*bounds, buckets)
-            found += _sampled(key, parts, edges, positions) if groups is None else _merged(key, parts, edges, groups)
+        with not_kept():
+            parts, positions = _read(c, runs, key, x, low, high)
+            kept = _kept_bytes(parts, buckets, groups is not None)
+            at_once = 1 if groups is None else len(parts)
+            count_bytes(kept + ENVELOPE_BYTES * buckets * at_once)
+            bounds = _bounds(parts, low, high)
+            if bounds is not None:
+                edges = edges_of(*bounds, buckets)
+                own = _sampled(key, parts, edges, positions) if groups is None else _merged(key, parts, edges, groups)
+                found += own
+        count_bytes(kept)
     return found
+
+
+def _kept_bytes(parts: Mapping[str, Part], buckets: int, is_merged: bool) -> int:
+    """Return about how many bytes the sampled series of a key take, at most."""
+    in_buckets = BUCKET_BYTES * buckets
+    of_runs = (in_buckets if is_merged else min(in_buckets, POINT_BYTES * part.most) for part in parts.values())
+    return SERIES_BYTES * len(parts) + sum(of_runs)
 
 
 def _runs(c: Connection, run_ids: Sequence[str]) -> list[Run]:
