@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import BridgeError, InvalidState, NotAllowed, StoreUnavailable
+from bridge.errors import BridgeError, InvalidState, InvalidValue, NotAllowed, StoreUnavailable
 from bridge.journal.folder import JournalFolder
 from bridge.journal.format import RECORDS_AT, read_boot_time
 from bridge.journal.locks import LockTaken, ThreadLock
@@ -30,6 +31,7 @@ from bridge.store.unfolded import UnfoldedBytes
 
 if TYPE_CHECKING:
     from bridge.store.intake import Intake
+    from bridge.store.slices import Slice
 
 logger = logging.getLogger("bridge")
 
@@ -312,7 +314,7 @@ class Folding:
                 return
             self._keep_damaged()
             try:
-                self._inner.append(slices)
+                self._append(slices)
             except InvalidState as error:  # another process has stored some of these points, so cut new slices
                 mismatch = error
                 continue
@@ -324,6 +326,28 @@ class Folding:
                     logger.warning("%s", sentence)
             return
         raise mismatch
+
+    def _append(self, slices: Sequence[Slice]) -> None:
+        """Store slices. If a server refuses some of them, store the others, and skip the journals of other processes.
+
+        For example, another user of the server may have left a journal in the folder. It must not block all others.
+        """
+        try:
+            self._inner.append(slices)
+        except (NotAllowed, InvalidValue):
+            if not self._is_remote:
+                raise
+            for piece in slices:
+                self._append_or_skip(piece)
+
+    def _append_or_skip(self, piece: Slice) -> None:
+        try:
+            self._inner.append([piece])
+        except (NotAllowed, InvalidValue) as error:
+            reader = self._readers.known(piece.journal_id)
+            if reader is None or reader.header.pid == os.getpid():
+                raise
+            self._readers.skip(piece.journal_id, error)
 
     def _keep_damaged(self) -> None:
         """Give each damaged journal a second name, so that its file stays if another process removes the journal."""

@@ -79,6 +79,12 @@ class JournalReaders:
         """Return whether an earlier call of `get` skipped a journal. The journal is not read."""
         return journal_id in self._skipped
 
+    def skip(self, journal_id: str, error: Exception) -> None:
+        """Skip a journal that a server refuses, until this process ends."""
+        self._skipped.add(journal_id)
+        self._readers.pop(journal_id, None)
+        logger.warning("Journal %s of another process is not delivered: %s", self._folder.path_of(journal_id), error)
+
     def forget(self, journal_id: str) -> None:
         """Drop the reader of a journal, because another file may have the journal's name now."""
         self._readers.pop(journal_id, None)

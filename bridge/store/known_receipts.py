@@ -6,6 +6,7 @@ A receipt is the byte offset up to which a journal is stored.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,16 @@ if TYPE_CHECKING:
     from bridge.store.slices import Slice
 
 
+KNOWN_SECONDS = 30.0
+"""How long receipts are remembered."""
+
+
 class KnownReceipts(WrappedBackend):
     """A server whose receipts this process remembers.
 
     Another process may deliver the same journals, or an administrator may restore a backup. The server then refuses
-    slices that start at a remembered receipt, and the receipts are read again.
+    slices that start at a remembered receipt, and the receipts are read again. They are also read again after
+    `KNOWN_SECONDS`, so that a backup is noticed although nothing new is logged.
 
     Args:
         inner: the server.
@@ -37,15 +43,18 @@ class KnownReceipts(WrappedBackend):
     def _begin(self) -> None:
         self._lock = threading.Lock()
         self.receipts: dict[str, int] = {}
+        self._read_at = 0.0
 
     def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
         with self._lock:
             known = {one: self.receipts[one] for one in journal_ids if one in self.receipts}
-        if len(known) == len(set(journal_ids)):
+            is_fresh = time.monotonic() - self._read_at < KNOWN_SECONDS
+        if is_fresh and len(known) == len(set(journal_ids)):
             return {journal_id: receipt for journal_id, receipt in known.items() if receipt}
         found = self.inner.get_receipts(journal_ids)
         with self._lock:
             self.receipts = {**dict.fromkeys(journal_ids, 0), **found}
+            self._read_at = time.monotonic()
         return found
 
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:

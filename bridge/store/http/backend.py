@@ -15,6 +15,7 @@ from bridge.store.http.methods import (
     KEY_HEADER,
     LEAST_PROTOCOL,
     METHODS,
+    POINTS_BYTES,
     PROTOCOL,
     PROTOCOL_HEADER,
 )
@@ -217,7 +218,11 @@ class HttpBackend(Backend):
         return in_parts(list(run_ids), lambda some: self._call("get_series_of", run_ids=some, keys=keys))
 
     def append(self, slices: Sequence[Slice]) -> dict[str, int]:
-        found: dict[str, int] = self._call("append", slices=slices)
+        body = dump_call(METHODS["append"].function, {"slices": slices})
+        if len(body.content) > POINTS_BYTES and len(slices) > 1:  # for example texts of many journals
+            half = len(slices) // 2
+            return {**self.append(slices[:half]), **self.append(slices[half:])}
+        found: dict[str, int] = self._caller.send("append", body, "")
         return found
 
     def tidy(self) -> bool:
