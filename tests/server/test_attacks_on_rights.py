@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -156,6 +157,34 @@ def test_a_token_for_one_experiment_cannot_add_children_to_runs_of_another_one(s
     tag["value"] = OWN
     child = _json({"experiment_id": OURS, "tags": [tag]})
     assert site.ask("POST", f"{HOT}/runs/create", token, JSON, body=child).status == 200
+
+
+# Files
+
+
+@pytest.mark.parametrize(
+    "root", [OURS, f"{OURS}/{OWN}", "other", "artifacts", "other/artifacts", f"{OURS}/models/artifacts", "snapshots/x"]
+)
+def test_files_are_changed_only_below_their_owners(site: ServerSite, root: str) -> None:
+    content = b"x" + sha256(b"x").digest()
+    for role in ("writer", "admin"):
+        token = bearer(new_token(site.home, role))
+        for method, path in (("PUT", "/content"), ("POST", "/content"), ("DELETE", "")):
+            answer = site.ask(method, f"{NATIVE}/files{path}?root={root}&path=x", token, body=content)
+            assert (answer.status, answer.kind) == (403, "NotAllowed"), (method, answer.body)
+    assert site.ask("GET", f"{NATIVE}/files?root={root}", bearer(new_token(site.home, "reader"))).status == 200
+
+
+def test_only_an_admin_deletes_the_files_of_all_runs(site: ServerSite) -> None:
+    writer, admin = (bearer(new_token(site.home, role)) for role in ("writer", "admin"))
+    content = b"x" + sha256(b"x").digest()
+    for root in ("snapshots", "environments"):
+        address = f"{NATIVE}/files/content?root={root}&path=x"
+        assert site.ask("PUT", address, writer, body=content).status == 200
+        for path in ("x", ""):
+            address = f"{NATIVE}/files?root={root}&path={path}"
+            assert site.ask("DELETE", address, writer).status == 403
+        assert site.ask("DELETE", address, admin).status == 200
 
 
 # Sessions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bridge.errors import NotAllowed, NotFound
 from bridge.records.artifact import check_artifact_root
 from bridge.records.run import RunRecord
@@ -10,6 +12,11 @@ from bridge.server.roles import Caller
 from bridge.server.workspaces import ServedWorkspace
 
 ARTIFACTS = "artifacts"
+OF_WORKSPACE = frozenset({"environments", "snapshots"})
+"""The roots of the files that belong to the whole workspace."""
+
+CHANGES = frozenset({"delete", "write"})
+
 OF_MLFLOW = frozenset({"models", "traces"})
 """The folders of an experiment in which MLflow stores the files of logged models and traces."""
 
@@ -17,7 +24,8 @@ OF_MLFLOW = frozenset({"models", "traces"})
 def check_root(workspace: ServedWorkspace, caller: Caller, root: str, action: str) -> str:
     """Check that the caller may use the files below an artifact root, and return the root in its normal form.
 
-    The root of a run must belong to a run that exists.
+    The root of a run must belong to a run that exists. Files are stored and deleted only below roots of runs, logged
+    models and traces, and in the folders of the whole workspace, in which only an admin may delete.
     A caller whose role holds for one experiment may only use the files of that experiment. Roots of the whole
     workspace, such as that of the snapshots, are for other callers.
 
@@ -38,10 +46,20 @@ def check_root(workspace: ServedWorkspace, caller: Caller, root: str, action: st
         record = run_of(workspace, parts[1])
         if record.artifact_root != root:
             raise NotFound("run", parts[1], f"it is not in experiment {parts[0]}")
+    if action in CHANGES and not _may_change(caller, parts, action):
+        reason = "files belong to a run, a logged model or a trace, and only an admin deletes files of all runs"
+        raise NotAllowed(action, f"files below {root}", reason)
     folder = experiment_folder(workspace, caller, parts[0], action)
     if folder != parts[0]:
         raise NotAllowed(action, f"files of experiment {parts[0]}", f"they are below {folder}, for MLflow's clients")
     return root
+
+
+def _may_change(caller: Caller, parts: Sequence[str], action: str) -> bool:
+    """Return whether a caller may change the files below a root, if it may use the experiment."""
+    if parts[0] in OF_WORKSPACE:
+        return len(parts) == 1 and (action == "write" or caller.may("admin"))
+    return len(parts) > 1 and parts[-1] == ARTIFACTS and len(parts) == (4 if parts[1] in OF_MLFLOW else 3)
 
 
 def run_of(workspace: ServedWorkspace, run_id: str) -> RunRecord:
