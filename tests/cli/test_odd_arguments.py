@@ -17,7 +17,7 @@ from bridge.cli.command import main, runbridge
 
 pytestmark = pytest.mark.slow
 
-ENDLESS = ("ui", "watch", "run", "completion")
+ENDLESS = ("ui", "server", "watch", "run", "completion")
 """Subcommands that go on until Ctrl-C, or start a process; `completion` prints what click has made."""
 CODES = {0, 1, 2, 3, 130}
 WORDS = (
