@@ -66,7 +66,7 @@ def run_query(
         order=tuple(_ordering(key) for key in order),
         view=_view(view),
         max_results=max_results,
-        page_token=_token_text(page_token),
+        page_token=token_text(page_token),
     )
 
 
@@ -88,7 +88,7 @@ def experiment_query(
         order=_parsed(parse_experiment_order, order_by or (), _parse_experiment_order),
         view=_view(view),
         max_results=max_results,
-        page_token=_token_text(page_token),
+        page_token=token_text(page_token),
     )
 
 
@@ -161,7 +161,7 @@ def _parse_experiment_order(refused: str) -> None:
     SearchExperimentsUtils.parse_order_by_for_search_experiments(refused)
 
 
-def _token_text(page_token: str | bytes | None) -> str | None:
+def token_text(page_token: str | bytes | None) -> str | None:
     """Return a page token that our stores accept.
 
     MLflow accepts some tokens that our stores refuse. A refused token is replaced by one of ours with the same offset.

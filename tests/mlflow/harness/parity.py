@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from answers import Answers
 from mlflow.entities import Metric
 from mlflow.store.tracking.abstract_store import AbstractStore
 
+SIGNED = re.compile(r"^(eyJ[\w=-]+)\.[0-9a-f]{24}$")
+"""A page token of our server, with its mark."""
 START = 1_700_000_000_000
 NOW = re.compile(r"^\d{13}$")
 SCENARIOS: dict[str, Callable[[Trial], None]] = {}
@@ -18,8 +20,8 @@ SCENARIOS: dict[str, Callable[[Trial], None]] = {}
 class Trial(Answers):
     """One scenario on one store: it makes calls, and records the answer of each call under a name."""
 
-    def __init__(self, store: AbstractStore, name: str, root: str) -> None:
-        super().__init__({root: "<root>"})
+    def __init__(self, store: AbstractStore, name: str, root: str, names: Mapping[str, str] | None = None) -> None:
+        super().__init__({root: "<root>", **(names or {})})
         self.store: Any = store  # scripts call private methods too, and give values of wrong types
         self.seen: dict[str, Any] = {}
         self.experiment = store.create_experiment(f"parity {name}", "", [])
@@ -44,10 +46,15 @@ class Trial(Answers):
         self.runs += 1
         return run_id
 
-    def see(self, name: str, call: Callable[[], Any]) -> None:
-        """Record what a call returns or raises."""
+    def see(self, name: str, call: Callable[[], Any]) -> Any:
+        """Record what a call returns or raises; return the answer, or None if the call raised."""
         assert name not in self.seen, name
-        self.seen[name] = self.of(call)
+        given: list[Any] = []
+        self.seen[name] = self.of(lambda: given.append(call()) or given[0])
+        return given[0] if given else None
+
+    def text(self, value: str) -> str:
+        return SIGNED.sub(r"\1", super().text(value))
 
     def number(self, value: int) -> Any:
         return "<now>" if NOW.match(str(value)) and abs(value - START) > 10_000_000 else value

@@ -104,7 +104,9 @@ def search_experiments(t: Trial) -> None:
 @scenario
 def runs(t: Trial) -> None:
     store = t.store
-    run = t.run(user_id="ada", tags=[RunTag("mlflow.user", "eve"), RunTag("odd", None)])
+    run = t.run(user_id="ada", tags=[RunTag("mlflow.user", "eve")])
+    odd = t.see("run with an odd tag", lambda: t.run(tags=[RunTag("odd", None)]))
+    t.see("get it", lambda: store.get_run(odd))
     alone = t.run(user_id="ada")
     t.see("outputs of a new run", lambda: store.create_run(t.experiment, "ada", 1, [], "made").outputs)
     t.see("user without a tag", lambda: store.get_run(alone).data.tags)
@@ -112,7 +114,7 @@ def runs(t: Trial) -> None:
     t.see("get unknown", lambda: store.get_run("nothing"))
     t.see("names differ", lambda: t.run(run_name="a", tags=[RunTag("mlflow.runName", "b")]))
     numbers = [RunTag(f"{at}", value) for at, value in enumerate((1, 1.5, 1e20, True, 2**40))]  # type: ignore[arg-type]
-    tagged = t.run(tags=numbers)
+    tagged = t.see("run with tags of numbers", lambda: t.run(tags=numbers))
     t.see("tags of numbers", lambda: store.get_run(tagged).data.tags)
     t.see("set tags of numbers", lambda: store.log_batch(tagged, [], [], [*numbers[1:], RunTag("0", 7)]))  # type: ignore[arg-type]
     t.see("tags of numbers set", lambda: store.get_run(tagged).data.tags)

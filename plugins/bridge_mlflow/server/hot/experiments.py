@@ -59,10 +59,9 @@ def search(asked: Asked, workspace: HotWorkspace) -> Json:
     filter_text, order, view = values.get("filter", ""), values.get("order_by", []), values.get("view_type", 1)
     check_search(filter_text, order)
     tokens = PageTokens(workspace.stores.id, filter_text, view, order)
-    token = tokens.plain(values.get("page_token"))
-    query = queries.experiment_query(view, values.get("max_results", 0), filter_text, order, token)
+    query = queries.experiment_query(view, values.get("max_results", 0), filter_text, order, None)
     check_query(query)
-    page = workspace.tracking.search_experiments(query)
+    page = workspace.tracking.search_experiments(tokens.page(query, values.get("page_token")))
     root = workspace.artifact_root_uri
     found = [answers.experiment(record, experiment_location(record, root)) for record in page.items]
     return answers.with_token(answers.some("experiments", found), tokens.marked(page.next_token))

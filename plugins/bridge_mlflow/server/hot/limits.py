@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 from bridge.records.search import ExperimentQuery, RunQuery
 from bridge.server.patterns import MOST_CHARACTERS, pattern_length
-from bridge_mlflow.queries import start_of
+from bridge_mlflow.queries import start_of, token_text
 from bridge_mlflow.translate.refusals import Refusal
+
+Query = TypeVar("Query", RunQuery, ExperimentQuery)
 
 FILTER_BYTES = 16_384
 CLAUSES, VALUES, ORDER_KEYS = 64, 1_000, 8
@@ -62,6 +66,15 @@ class PageTokens:
             return None
         text = token.decode() if isinstance(token, bytes) else token
         return f"{text}.{self._mark(text)}"
+
+    def page(self, query: Query, token: str | None) -> Query:
+        """Return a query for the page of a token that a client has sent. MLflow reads the token last, too.
+
+        Raises:
+            Refusal: as for `plain`.
+        """
+        plain = self.plain(token)
+        return replace(query, page_token=token_text(plain)) if plain else query
 
     def plain(self, token: str | None) -> str | None:
         """Return the token that a client has sent, without its mark.

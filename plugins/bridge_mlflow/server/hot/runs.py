@@ -73,10 +73,9 @@ def search(asked: Asked, workspace: HotWorkspace) -> Json:
     view, order = values.get("run_view_type", 1), values.get("order_by", [])
     check_search(filter_text, order)
     tokens = PageTokens(workspace.stores.id, experiment_ids, filter_text, view, order)
-    token = tokens.plain(values.get("page_token"))
-    query = queries.run_query(experiment_ids, filter_text, view, values.get("max_results", 1000), order, token)
+    query = queries.run_query(experiment_ids, filter_text, view, values.get("max_results", 1000), order, None)
     check_query(query)
-    page = workspace.tracking.search_runs(query)
+    page = workspace.tracking.search_runs(tokens.page(query, values.get("page_token")))
     uris = workspace.artifact_uris(page.items)
     found = [answers.run(record, uri, False) for record, uri in zip(page.items, uris, strict=True)]
     return answers.with_token(answers.some("runs", found), tokens.marked(page.next_token))
