@@ -39,7 +39,14 @@ def stores(
     logging.disable(logging.ERROR)  # MLflow's server logs each error
     with without_the_locale(), without_waiting_for_the_disk():
         with mlflow_application(make_mlflow_database(folder / "mlflow.db"), folder) as theirs:
-            with served({"tests": folder / "workspace"}, folder / "log", "--mlflow", "eager", "--allow-artifacts", "s3://bucket/") as ours:
+            with served(
+                {"tests": folder / "workspace"},
+                folder / "log",
+                "--mlflow",
+                "eager",
+                "--allow-artifacts",
+                "s3://bucket/",
+            ) as ours:
                 yield client_of(theirs), client_of(ours.at("tests"))
     logging.disable(logging.NOTSET)
 

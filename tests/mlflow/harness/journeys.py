@@ -29,6 +29,8 @@ from bridge_mlflow.tracked_workspace import TrackedWorkspace
 
 START = 1_700_000_000_000
 ID = re.compile(r"\b[0-9a-f]{32}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
+NAME = re.compile(r"\b[a-z]+-[a-z]+-\d{1,3}\b")
+"""A name that a store has generated."""
 TIME = re.compile(r"\b1[78]\d{11}\b")
 FOLDER = re.compile(rf"{re.escape(tempfile.gettempdir())}/(?!<)[^ '\"]*/")
 JOURNEYS: dict[str, Callable[[Journey], None]] = {}
@@ -46,6 +48,9 @@ class Journey(Answers):
         super().__init__({root: "<root>", joined: "<root>", uri: "<store>", str(folder): "<folder>"})
         self.seen: dict[str, Any] = {}
         self.ids: dict[str, str] = {}
+        self.generated: dict[str, str] = {}
+        self.elsewhere = "mlflow-artifacts:/elsewhere" if uri.startswith("http") else f"file://{folder}/elsewhere"
+        """A location of artifacts outside those of the store, which a server accepts too."""
         self.before = {one.experiment_id for one in self._experiments()}
         self.runs_before = {run.info.run_id for run in self._runs("0")}
 
@@ -71,8 +76,8 @@ class Journey(Answers):
                 self.seen[f"kept: experiment {experiment.name}"] = self.plain(experiment)
                 runs += self._runs(experiment.experiment_id)
         named: Counter[str] = Counter()
-        for run in sorted(runs, key=lambda run: (run.info.run_name, run.info.start_time)):
-            name, run_id = run.info.run_name[:30], run.info.run_id
+        for run in sorted(runs, key=lambda run: (self.text(run.info.run_name), run.info.start_time)):
+            name, run_id = self.text(run.info.run_name[:30]), run.info.run_id
             kept = f"kept: run {name!r}" + (f" {named[name]}" if named[name] else "")
             named[name] += 1
             self.seen[f"{kept} as found"] = self.plain(run)
@@ -110,6 +115,7 @@ class Journey(Answers):
     def text(self, value: str) -> str:
         value = super().text(value)
         value = ID.sub(lambda found: self.ids.setdefault(found[0], f"<id {len(self.ids)}>"), value)
+        value = NAME.sub(lambda found: self.generated.setdefault(found[0], f"<name {len(self.generated)}>"), value)
         return FOLDER.sub("<elsewhere>/", TIME.sub("<now>", value))
 
     def number(self, value: int) -> Any:

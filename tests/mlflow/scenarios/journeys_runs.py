@@ -33,8 +33,7 @@ def fluent_experiments(j: Journey) -> None:
     j.see("delete tag again", lambda: mlflow.delete_experiment_tag("owner"))
     j.see("create", lambda: mlflow.create_experiment("fluent created", tags={"team": "vision", "n": 1}))
     j.see("create again", lambda: mlflow.create_experiment("fluent created"))
-    place = f"file://{j.folder}/elsewhere"
-    j.see("create elsewhere", lambda: mlflow.create_experiment("fluent elsewhere", artifact_location=place))
+    j.see("create elsewhere", lambda: mlflow.create_experiment("fluent elsewhere", artifact_location=j.elsewhere))
     with mlflow.start_run(experiment_id=mlflow.get_experiment_by_name("fluent elsewhere").experiment_id):
         j.see("place of its run", lambda: mlflow.get_artifact_uri("some/file"))
         j.see("log there", lambda: mlflow.log_text("text", "file.txt"))
