@@ -15,6 +15,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from both_places import served_addresses  # noqa: F401
 from forked import Child, Fork, Say
 from hypothesis import HealthCheck, settings
 from longer import SCALE

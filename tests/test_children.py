@@ -5,11 +5,12 @@ from __future__ import annotations
 import pickle
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from both_places import IN_A_FOLDER, PLACES, new_experiment, opened_at
 
 from bridge import Experiment, Run, Workspace
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue
@@ -18,9 +19,15 @@ from bridge.store.one_run import create_run, get_run
 from bridge.store.sql.database import Database
 
 
+@pytest.fixture(params=PLACES)
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+    with opened_at(request, tmp_path) as workspace:
+        yield workspace
+
+
 @pytest.fixture
-def experiment(tmp_path: Path) -> Experiment:
-    return Experiment(Workspace.create("work", path=tmp_path / "work"), "family")
+def experiment(workspace: Workspace) -> Experiment:
+    return new_experiment(workspace)
 
 
 @pytest.fixture
@@ -80,6 +87,7 @@ def test_children_made_by_a_tag_differ_by_it(run):
     assert [child.tags for child in children] == [{"alpha": "0.1"}, {"alpha": None}, {"alpha": "a"}]
 
 
+@IN_A_FOLDER
 def test_more_children_than_a_page_are_listed_newest_first(run):
     children = run.create_children(1100)
     found = [child.tags["azureml.batch_child_number"] for child in run.get_children()]
@@ -130,12 +138,12 @@ def test_children_are_found_by_depth_label_type_and_status(experiment, run):
 
 
 def test_descendants_in_another_experiment_have_that_experiment(experiment, run):
-    other = Experiment(experiment.workspace, "other")
+    other = new_experiment(experiment.workspace)
     away = other.start_logging(outputs=False, snapshot_directory=None)
     away.place.update(RunChanges(parent_id=run.id))
     (found,) = run.get_children()
-    assert (found.id, found.experiment.name) == (away.id, "other")
-    assert away.parent is not None and away.parent.experiment.name == "family"
+    assert (found.id, found.experiment.name) == (away.id, other.name)
+    assert away.parent is not None and away.parent.experiment.name == experiment.name
 
 
 def test_a_parent_that_does_not_exist_is_none(run):

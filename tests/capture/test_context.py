@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from both_places import address_of
 from capturing import content
 
 from bridge import Experiment, NotAllowed, Run, Workspace
@@ -32,7 +33,7 @@ def submitted(workspace: Workspace, submitted_run: Run, working_folder: Path) ->
 
     def run(code: str) -> subprocess.CompletedProcess[str]:
         variables = {
-            "BRIDGE_WORKSPACE": str(workspace.path),
+            "BRIDGE_WORKSPACE": address_of(workspace),
             "BRIDGE_RUN_ID": submitted_run.id,
             "AZUREML_RUN_ID": submitted_run.id,
             "AZUREML_ARM_WORKSPACE_NAME": "work",
@@ -47,13 +48,13 @@ def submitted(workspace: Workspace, submitted_run: Run, working_folder: Path) ->
     return run
 
 
-def test_a_submitted_script_gets_its_run_experiment_and_workspace(submitted, submitted_run):
+def test_a_submitted_script_gets_its_run_experiment_and_workspace(submitted, submitted_run, experiment):
     ended = submitted(
         "assert run is Run.get_context() is Run.get_submitted_run(used_for_context_manager=True)\n"
         "run.log('loss', 0.5)\n"
         "print(run.id, run.experiment.name, run.experiment.workspace.name)\n"
     )
-    assert ended.stdout.split() == [submitted_run.id, "capture", "work"], ended.stderr
+    assert ended.stdout.split() == [submitted_run.id, experiment.name, experiment.workspace.name], ended.stderr
     assert (submitted_run.get_metrics(), submitted_run.status) == ({"loss": 0.5}, "Running")
 
 

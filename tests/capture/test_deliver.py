@@ -25,6 +25,16 @@ from bridge.store.one_run import get_series
 
 
 @pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.create("work", path=tmp_path / "work")
+
+
+@pytest.fixture
+def experiment(workspace: Workspace) -> Experiment:
+    return Experiment(workspace, "capture")
+
+
+@pytest.fixture
 def target(tmp_path: Path) -> Workspace:
     return Workspace.create("target", path=tmp_path / "target")
 

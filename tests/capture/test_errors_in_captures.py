@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from interrupting import each_interrupt
 
-from bridge import Experiment
+from bridge import Experiment, Workspace
 from bridge.address import check_local_path
 from bridge.capture import spool
 from bridge.capture.spool import Spool
@@ -20,6 +20,11 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.usefixtures("garbage_collected"),
 ]
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.create("work", path=tmp_path / "work")
 
 
 def swallowed(

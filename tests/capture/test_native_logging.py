@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from both_places import IN_A_FOLDER
+
 WORK = """
 Path('train.py').write_text('1')
 with experiment.start_logging() as run:
@@ -18,6 +20,7 @@ def test_nothing_is_logged_by_default(script):
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
+@IN_A_FOLDER
 def test_debug_shows_each_step_under_the_logger_bridge(script, only_run):
     ended = script("import logging\nlogging.basicConfig(level=logging.DEBUG)\n" + WORK)
     assert ended.returncode == 0, ended.stderr
@@ -41,6 +44,7 @@ def test_messages_that_a_user_must_see_are_shown_by_default(script):
     assert ended.stderr == "Nothing was logged under 'nothing': there was no value.\n"
 
 
+@IN_A_FOLDER
 def test_within_a_submitted_script_only_the_users_own_messages_are_shown(script, workspace):
     code = (
         "run = experiment.start_logging()\n"

@@ -9,6 +9,7 @@ import traceback
 from pathlib import Path
 
 import pytest
+from both_places import IN_A_FOLDER
 from capturing import content
 
 from bridge import Experiment, Run, Workspace
@@ -44,6 +45,7 @@ def test_outputs_are_stored_below_their_prefix(experiment, working_folder):
     assert run.warnings == ()
 
 
+@IN_A_FOLDER
 @pytest.mark.parametrize("end", [Run.complete, Run.fail, Run.cancel], ids=lambda end: end.__name__)
 def test_outputs_are_stored_before_the_run_gets_its_final_status(experiment, working_folder, end, monkeypatch):
     run = begin(experiment)
@@ -89,6 +91,7 @@ def test_a_script_can_change_its_working_folder(experiment, working_folder, tmp_
     assert run.get_file_names() == ["outputs/x"]
 
 
+@IN_A_FOLDER
 def test_completing_again_stores_only_changed_files(experiment, working_folder, monkeypatch):
     run = begin(experiment)
     make(working_folder / "outputs", "same", "changed")
@@ -172,6 +175,7 @@ def test_an_unreadable_file_causes_a_warning(working_folder):
     assert os.waitpid(child, 0)[1] == 0
 
 
+@IN_A_FOLDER
 def test_a_file_that_vanishes_during_the_upload_causes_a_warning(experiment, working_folder, monkeypatch):
     run = begin(experiment)
     make(working_folder / "outputs", "a", "b", "c")
@@ -196,6 +200,7 @@ def test_many_problems_are_counted(experiment, working_folder):
     assert run.warnings[-1] == "30 more files were not stored."
 
 
+@IN_A_FOLDER
 def test_a_store_that_refuses_files_fails_no_run(experiment, working_folder):
     run = begin(experiment)
     make(working_folder / "outputs", "a")
@@ -229,6 +234,7 @@ def test_debug_logs_of_the_azure_ml_sdk_are_not_outputs(experiment, working_fold
     assert run.get_file_names() == ["outputs/x.log"]
 
 
+@IN_A_FOLDER
 def test_an_experiment_with_its_own_artifact_location_causes_a_warning(workspace, working_folder, tmp_path):
     workspace.stores.tracking.create_experiment("far", 0, artifact_location=str(tmp_path / "far"))
     run = begin(Experiment(workspace, "far"))
@@ -238,6 +244,7 @@ def test_an_experiment_with_its_own_artifact_location_causes_a_warning(workspace
     assert "far" in run.warnings[0]
 
 
+@IN_A_FOLDER
 @pytest.mark.slow
 def test_a_thousand_files_are_stored_in_seconds(experiment, working_folder):
     run = begin(experiment)

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from both_places import address_of
 from capturing import content, wait_until
 
 from bridge import StoreUnavailable
@@ -277,7 +278,7 @@ def test_output_and_points_before_a_kill_are_stored(workspace, experiment, worki
     code = (
         "from pathlib import Path\n"
         "from bridge import Experiment, Workspace\n"
-        f"with Experiment(Workspace.open({str(workspace.path)!r}), 'capture').start_logging() as run:\n"
+        f"with Experiment(Workspace.open({address_of(workspace)!r}), {experiment.name!r}).start_logging() as run:\n"
         "    Path('logs').mkdir()\n"
         "    with open('logs/x', 'w', buffering=1) as log:\n"
         "        for number in range(10**9):\n"

@@ -1,4 +1,4 @@
-"""Fixtures: a workspace and a run."""
+"""Fixtures: a workspace and a run, in a folder and on a server."""
 
 from __future__ import annotations
 
@@ -7,18 +7,20 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from both_places import PLACES, new_experiment, opened_at
 
-from bridge import Experiment, InvalidState, Run, Workspace
+from bridge import InvalidState, Run, Workspace
 
 
-@pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create("work", path=tmp_path / "work")
+@pytest.fixture(params=PLACES)
+def workspace(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+    with opened_at(request, tmp_path) as workspace:
+        yield workspace
 
 
 @pytest.fixture
 def run(workspace: Workspace) -> Iterator[Run]:
-    run = Experiment(workspace, "digits").start_logging(snapshot_directory=None, outputs=False)
+    run = new_experiment(workspace).start_logging(snapshot_directory=None, outputs=False)
     yield run
     with suppress(InvalidState):  # a test has deleted the run
         run.complete()

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy
 import pytest
+from both_places import IN_A_FOLDER
 from matplotlib import pyplot
 from PIL import Image
 
@@ -173,6 +174,7 @@ def test_a_missing_file_and_an_object_without_an_image_are_refused(run: Run, tmp
             run.log_image("m", plot=plot)
 
 
+@IN_A_FOLDER
 def test_an_image_that_cannot_be_stored_is_not_logged(workspace: Workspace, run: Run) -> None:
     shutil.rmtree(workspace.path / "artifacts", ignore_errors=True)
     (workspace.path / "artifacts").write_text("in the way")

@@ -6,17 +6,17 @@ import pickle
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from both_places import PLACES, address_of, new_experiment, opened_at
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from longer import SCALE
 from mlflow import MlflowClient
 from spelling import spelled
 
-from bridge import Experiment, LoggedMetric, MetricFile, Run, Workspace
+from bridge import LoggedMetric, MetricFile, Run, Workspace
 from bridge.records.series import NATIVE
 from bridge.testing.naive import LoggedPoint, history_of, is_number
 from bridge.testing.strategies import FLOATS, INTS, STEPS, TEXTS
@@ -83,10 +83,9 @@ while True:
 class Place:
     """A workspace, and two processes that execute log calls on it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.workspace = Workspace.create("work", path=folder)
-        self.experiment = Experiment(self.workspace, "round-trip")
-        command = [sys.executable, "-c", LOG, str(folder)]
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace, self.experiment = workspace, new_experiment(workspace)
+        command = [sys.executable, "-c", LOG, address_of(workspace)]
         self.processes = [
             subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0) for _ in range(2)
         ]
@@ -111,11 +110,14 @@ class Place:
             assert process.returncode == 0
 
 
-@pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
-    place = Place(tmp_path_factory.mktemp("round trip") / "work")
-    yield place
-    place.close()
+@pytest.fixture(scope="module", params=PLACES)
+def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BRIDGE_HOME", str(tmp_path_factory.getbasetemp() / "home"))
+        with opened_at(request, tmp_path_factory.mktemp("round trip")) as workspace:
+            place = Place(workspace)
+            yield place
+            place.close()
 
 
 class Entry(NamedTuple):
@@ -274,8 +276,7 @@ for number in range(0, 300, 3):
 @pytest.mark.slow
 def test_rows_that_two_processes_log_at_once_stay_complete_and_in_order(place: Place) -> None:
     run = place.experiment.start_logging(snapshot_directory=None, outputs=False)
-    assert place.workspace.path is not None
-    commands = [[sys.executable, "-c", RACE, str(place.workspace.path), run.id, f"{process}"] for process in (0, 1)]
+    commands = [[sys.executable, "-c", RACE, address_of(place.workspace), run.id, f"{process}"] for process in (0, 1)]
     racers = [subprocess.Popen(command, stdin=subprocess.PIPE) for command in commands]
     for racer in racers:
         assert racer.stdin is not None

@@ -1,0 +1,57 @@
+"""Fixtures that run a test twice: with a workspace in a folder, and with a client of a server in another process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from itertools import cycle
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from served_workspaces import served
+
+from bridge import BridgeError, Experiment, Run, Workspace
+from bridge.capture.session import _open
+
+PLACES = ("folder", pytest.param("server", marks=[pytest.mark.slow, pytest.mark.processes]))
+"""The values of the fixture `workspace`."""
+IN_A_FOLDER = pytest.mark.parametrize("workspace", ["folder"], indirect=True)
+"""Marks a test of the files of a workspace."""
+SHARED = 8
+"""The number of workspaces of the server, so that neighbouring tests have different ones."""
+
+
+@pytest.fixture(scope="session")
+def served_addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[str]]:
+    """The addresses of the workspaces of one server, again and again."""
+    folder = tmp_path_factory.mktemp("server")
+    folders = {f"work{number}": folder / f"work{number}" for number in range(SHARED)}
+    for name, place in folders.items():
+        Workspace.create(name, path=place).close()
+    with served(folders, folder / "log", "--mlflow", "off") as server:
+        yield cycle([server.at(name) for name in folders])
+
+
+@contextmanager
+def opened_at(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
+    """Open the workspace of a fixture: a new one in a folder, or one on the server, which other tests use, too."""
+    if request.param == "folder":
+        yield Workspace.create("work", path=tmp_path / "work")
+        return
+    before = set(_open)
+    with Workspace.open(next(request.getfixturevalue("served_addresses"))) as workspace:
+        yield workspace
+        for run_id in _open.keys() - before:
+            with suppress(BridgeError):  # a test has deleted the run
+                Run.get(workspace, run_id).complete()
+
+
+def new_experiment(workspace: Workspace) -> Experiment:
+    """Return an experiment that no other test uses."""
+    return Experiment(workspace, f"test-{uuid4().hex}")
+
+
+def address_of(workspace: Workspace) -> str:
+    """Return the address with which another process opens a workspace."""
+    return workspace.stores.address
