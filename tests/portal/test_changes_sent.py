@@ -74,7 +74,7 @@ def test_a_page_that_was_away_hears_what_it_missed(stores: WorkspaceStores, api:
             seen = events.read[0]["cursor"]
             assert f"id: {seen}\n" in events.text
         stores.tracking.log("r1", "loss", 1.0, 1)
-        async with listening(api, f"since={cursor}", ((b"last-event-id", seen.encode()),)) as events:
+        async with listening(api, f"since={cursor}", {"last-event-id": seen}) as events:
             assert (events.read[0]["created"], events.read[0]["runs"]) == ([], ["r1"])
 
     run(test)

@@ -13,7 +13,7 @@ from portal_calls import Api
 from bridge.records.run import RunRecord
 from bridge.server.portal import routes, serve, tables
 from bridge.server.portal.routes import TABLE, Entry
-from bridge.server.roles import RANKS
+from bridge.server.roles import RANKS, Role
 from bridge.source.empty import EMPTY, SNAPSHOT_PROPERTY
 from bridge.store.workspace_stores import WorkspaceStores
 
@@ -51,9 +51,10 @@ def run(stores: WorkspaceStores) -> None:
 
 @pytest.mark.parametrize("entry", TABLE, ids=lambda entry: f"{entry.method} {entry.path}")
 def test_a_route_answers_only_the_roles_that_may_use_it(stores: WorkspaceStores, entry: Entry) -> None:
-    for role in (None, "reader", "writer", "admin", "nonsense"):
+    roles: tuple[Role | None, ...] = (None, "reader", "writer", "admin")
+    for role in roles:
         answer = Api(stores, role).send(entry.method, path_of(entry), b"{}", headers=JSON_ONLY)
-        if role not in RANKS:
+        if role is None:
             assert (answer.status, answer.json["error"]["kind"]) == (401, "NotAuthenticated")
         elif RANKS[role] < RANKS[entry.needs]:
             assert (answer.status, answer.json["error"]["kind"]) == (403, "NotAllowed")
@@ -87,7 +88,7 @@ def test_other_addresses_and_methods_are_refused(api: Api) -> None:
         ("GET", "/runs/"),
     ):
         answer = api.send(method, path)
-        assert (answer.status, answer.json["error"]["kind"]) == (404, "NotFound")
+        assert (answer.status, answer.body) == (404, b"This server has no such address.\n")
 
 
 def test_a_mistake_in_the_server_has_a_sentence_and_no_traceback(

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import unquote, urlencode
 
-from bridge.server.portal import portal
+from starlette.responses import Response
+from starlette.types import Scope
+
+from bridge.errors import NotAuthenticated
+from bridge.server.dispatch import Dispatcher, error_response
+from bridge.server.open_identity import OpenIdentity
+from bridge.server.portal.team import portal_routes
+from bridge.server.roles import Caller, Role
+from bridge.server.routes import Route
+from bridge.server.workspaces import ServedWorkspace, Workspaces
 from bridge.store.frames import read_frame
 from bridge.store.workspace_stores import WorkspaceStores
 
@@ -47,11 +56,36 @@ class Answer:
         return str(self.json["error"]["sentence"])
 
 
-class Api:
-    """The portal's API for one role."""
+def scope_of(method: str, path: str, query: str = "", headers: Mapping[str, str] | None = None) -> Scope:
+    """Return a request to the portal's API as a server passes it to an application."""
+    path, sent = f"/portal/api{path}", {"host": "127.0.0.1", "x-runbridge": "1"} | dict(headers or {})
+    return {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+        "path": unquote(path), "raw_path": path.encode(), "root_path": "", "query_string": query.encode(),
+        "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+        "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "state": {},
+    }  # fmt: skip
 
-    def __init__(self, stores: WorkspaceStores, role: str | None = "reader") -> None:
-        self.app, self.role = portal(stores), role
+
+class OneRole(OpenIdentity):
+    """Accepts requests with the header that requests with a change need. All senders have the same role."""
+
+    def __init__(self, role: Role | None) -> None:
+        super().__init__(80)
+        self.role = role
+
+    async def caller(self, scope: Scope, route: Route, workspace: ServedWorkspace | None) -> Caller | Response:
+        if self.role is None:
+            return error_response(NotAuthenticated("http://127.0.0.1"))
+        return Caller(self.role, has_cookie=True)
+
+
+class Api:
+    """The portal's API for one role, called as a server calls it."""
+
+    def __init__(self, stores: WorkspaceStores, role: Role | None = "reader") -> None:
+        workspaces = Workspaces([ServedWorkspace("demo", stores)])
+        self.app = Dispatcher(workspaces, OneRole(role), portal_routes())
 
     def get(self, path: str, /, **parameters: object) -> Answer:
         """Send a GET request with parameters. The path must be encoded."""
@@ -75,15 +109,7 @@ class Api:
     async def _call(
         self, method: str, path: str, body: bytes, headers: Mapping[str, str], parameters: Mapping[str, object]
     ) -> Answer:
-        sent = {"host": "127.0.0.1", "x-runbridge": "1"} | dict(headers)
-        scope = {
-            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
-            "path": unquote(path), "raw_path": path.encode(), "root_path": "",
-            "query_string": urlencode(parameters, doseq=True).encode(),
-            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
-            "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1),
-            "state": {} if self.role is None else {"role": self.role},
-        }  # fmt: skip
+        scope = scope_of(method, path, urlencode(parameters, doseq=True), headers)
         answer = Answer(0, {}, b"")
         asked = iter([{"type": "http.request", "body": body, "more_body": False}])
         over = asyncio.Event()

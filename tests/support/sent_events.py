@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
-from portal_calls import Api
+from portal_calls import Api, scope_of
 
 WAIT_SECONDS = 20.0
 
@@ -60,14 +60,10 @@ async def limit() -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def listening(api: Api, query: str = "", headers: tuple[tuple[bytes, bytes], ...] = ()) -> AsyncIterator[Events]:
+async def listening(api: Api, query: str = "", headers: Mapping[str, str] | None = None) -> AsyncIterator[Events]:
     """Read the stream during the block."""
     events = Events()
-    scope = {
-        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "GET", "scheme": "http",
-        "path": "/changes", "raw_path": b"/changes", "root_path": "", "query_string": query.encode(),
-        "headers": list(headers), "server": ("127.0.0.1", 80), "client": ("127.0.0.1", 1), "state": {"role": "reader"},
-    }  # fmt: skip
+    scope = scope_of("GET", "/changes", query, headers)
     task = asyncio.create_task(api.app(scope, events.receive, events.send))
     try:
         await events.until(lambda read: len(read) > 0 or events.status not in (0, 200))

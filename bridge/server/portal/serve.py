@@ -1,4 +1,4 @@
-"""Calls the handlers of the portal: permissions, limits, threads, ETags and errors."""
+"""Calls the handlers of the portal: limits, threads, ETags and errors."""
 
 from __future__ import annotations
 
@@ -14,13 +14,12 @@ from importlib.metadata import PackageNotFoundError, version
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from bridge.errors import BridgeError, InvalidValue, NotAllowed, NotAuthenticated
+from bridge.errors import BridgeError, InvalidValue
 from bridge.server.held import HELD
 from bridge.server.portal.answers import PRIVATE, error_answer
 from bridge.server.portal.ask import Ask
 from bridge.server.portal.routes import Entry
 from bridge.server.portal.served import Served
-from bridge.server.roles import RANKS, Role
 from bridge.store.late_reads import late_reads
 from bridge.store.sql.time_limit import ANSWER_BYTES, limited_to
 
@@ -36,15 +35,13 @@ CACHE_KIB = 16_384
 
 
 def endpoint(entry: Entry, served: Served) -> Callable[[Request], Awaitable[Response]]:
-    """Return the function that answers requests to a route."""
+    """Return the function that answers requests to a route, after their role was checked."""
     threads = served.file_threads if entry.is_of_files else served.read_threads
 
     async def answer(request: Request) -> Response:
         try:
-            role = _allowed(entry, request)
-            caller = getattr(request.state, "caller", None)
-            given = request.path_params, request.query_params, request.headers
-            ask = Ask(served, role, *given, await _body(request), caller)
+            state, given = request.state, (request.path_params, request.query_params, request.headers)
+            ask = Ask(served, state.role, *given, await _body(request), state.caller)
             call = copy_context().run  # errors name the request
             return await asyncio.get_running_loop().run_in_executor(threads, call, _answer, entry, ask)
         except BridgeError as error:
@@ -92,21 +89,6 @@ def _etag(ask: Ask) -> str:
     """Return the ETag of a read. It changes with the version, the workspace, the role and each change of the store."""
     known = (_version(), ask.served.stores.id, ask.role, ask.served.cursor())
     return f'"{hashlib.blake2b(repr(known).encode(), digest_size=12).hexdigest()}"'
-
-
-def _allowed(entry: Entry, request: Request) -> Role:
-    """Return the role of a request.
-
-    Raises:
-        NotAuthenticated: the request has no role.
-        NotAllowed: its role is too low for the route.
-    """
-    role: Role | None = getattr(request.state, "role", None)
-    if role not in RANKS:
-        raise NotAuthenticated(request.url.path)
-    if RANKS[role] < RANKS[entry.needs]:
-        raise NotAllowed("change", "this workspace", f"it needs the role {entry.needs}, but you are a {role}")
-    return role
 
 
 async def _body(request: Request) -> bytes:
