@@ -13,8 +13,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bridge.address import uri_of_folder
-from bridge.errors import AlreadyExists, InvalidValue, NotFound
+from bridge.address import uri_of_workspace
+from bridge.errors import AlreadyExists, InvalidValue, NotAllowed, NotFound
 from bridge.handles.run import Run
 from bridge.handles.run_of_process import workspace_of_process
 from bridge.handles.workspace import Workspace
@@ -23,6 +23,7 @@ from bridge.records.artifact import check_artifact_path
 from bridge.records.labels import tag_values
 from bridge.records.run import RunRecord, new_run_id
 from bridge.runs.files import files_below
+from bridge.server_address import is_server_address
 from bridge_mlflow.addresses import COMPANION_FILE, FOLDER_OF_ARTIFACTS, split_artifact_uri, split_root
 from bridge_mlflow.model_facts import FACTS_TAG, ModelFacts, model_facts
 from bridge_mlflow.model_names import Framework, ModelNames
@@ -145,8 +146,12 @@ class Model(metaclass=ModelNames):
         Raises:
             InvalidValue: the name, a tag, a property or a text is not valid, or the folder has no files.
             NotFound: the file or folder does not exist, a link is broken, or MLflow is not installed.
+            NotAllowed: the workspace is on a server. MLflow's server registers only files of runs and logged models.
         """
         _check_name(model_name)
+        if is_server_address(workspace.stores.address):
+            reason = "it is on a server: upload the file with run.upload_file, and call run.register_model"
+            raise NotAllowed("register a local file in", workspace.stores.address, reason)
         facts = model_facts(tags, properties, description, model_framework, model_framework_version)
         _client(workspace)  # if MLflow is not installed, fail before the upload
         source = Path(os.path.abspath(model_path))  # the path `.` has no name, but its absolute path has one
@@ -176,7 +181,7 @@ class Model(metaclass=ModelNames):
         except MlflowException as error:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
-        source = f"{uri_of_folder(os.path.join(workspace.stores.address, FOLDER_OF_ARTIFACTS))}/{place}"
+        source = f"{uri_of_workspace(workspace.stores.address)}/{FOLDER_OF_ARTIFACTS}/{place}"
         version = client.create_model_version(
             name, source, run_id, labels, description=facts.description, await_creation_for=0
         )

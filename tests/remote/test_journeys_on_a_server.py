@@ -13,10 +13,11 @@ import pytest
 from served_workspaces import served
 from submitting import log_of
 
-from bridge import Experiment, Run, Workspace
+from bridge import Experiment, NotAllowed, Run, Workspace
 from bridge.launch.script import ScriptRunConfig
 from bridge.store.server_records import running_servers
 from bridge.store.token import FILE_VARIABLE, VARIABLE
+from bridge_mlflow.models import Model
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes]
 
@@ -177,3 +178,9 @@ def test_runs_are_listed_searched_and_deleted(remote, local):
     assert {run.id for run in experiment.get_runs()} == {run.id for run in runs}
     assert [record.name for record in remote.experiments.values()].count("listed") == 1
     assert local.experiments["listed"].id == experiment.id
+
+
+def test_a_local_file_cannot_be_registered_without_a_run(remote, local, source):
+    with pytest.raises(NotAllowed, match=r"call run\.register_model"):
+        Model.register(remote, source / "model.py", "model")
+    assert not (local.path / "artifacts" / "models").exists()
