@@ -30,7 +30,7 @@ def printed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Printed]
     environment |= {"BRIDGE_HOME": str(tmp_path / "home"), "MLFLOW_DISABLE_TELEMETRY": "true"}
 
     def run(example: Path) -> list[str]:
-        command = [sys.executable, example]
+        command = [sys.executable, str(example)]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout.splitlines()
