@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Role = Literal["reader", "writer", "admin"]
@@ -20,6 +20,7 @@ class Caller:
         token_id: the id of the token, or None without a token.
         experiment_id: if it is not None, the role holds only for this experiment and its runs.
         has_cookie: whether a browser has sent the request with the session cookie.
+        session: the hash of the secret in this cookie, or None.
     """
 
     role: Role
@@ -27,6 +28,7 @@ class Caller:
     token_id: str | None = None
     experiment_id: str | None = None
     has_cookie: bool = False
+    session: bytes | None = field(default=None, repr=False)
 
     @property
     def sender(self) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 from collections.abc import Iterator
 from hashlib import sha256
@@ -11,7 +12,7 @@ import pytest
 from server_site import Header, ServerSite, bearer, new_token, server_site
 
 from bridge.records.run import RunRecord
-from bridge.server import admission
+from bridge.server import admission, recheck
 from bridge.server.identity import sessions
 from bridge.server.identity.audit import AuditLog
 from bridge.server.identity.database import ServerDatabase
@@ -197,6 +198,29 @@ def test_a_token_has_a_bounded_number_of_sessions(site: ServerSite, monkeypatch:
     cookies = [_sign_in(site, token) for _ in range(3)]
     answers = [site.ask("GET", "/portal/api/home", cookie, *FROM_PAGE).status for cookie in (kept, *cookies)]
     assert answers == [200, 401, 200, 200]
+
+
+def test_a_stream_ends_when_its_session_ends(site: ServerSite, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recheck, "CHECK_SECONDS", 0.1)
+    token = new_token(site.home, "reader")
+    kept, ended = _sign_in(site, token), _sign_in(site, token)
+    connections = [http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=20) for _ in range(2)]
+    streams = []
+    for connection, cookie in zip(connections, (kept, ended), strict=True):
+        connection.request("GET", "/portal/api/changes", headers=dict([cookie, *FROM_PAGE]))
+        streams.append(connection.getresponse())
+        assert streams[-1].status == 200 and streams[-1].readline().startswith(b"retry")
+    assert site.ask("POST", "/logout", ended, ("Origin", site.origin)).status == 303
+    while streams[1].readline():
+        pass
+    assert streams[1].isclosed()
+    site.ask("POST", f"{HOT}/experiments/create", bearer(new_token(site.home, "admin")), JSON, body=b'{"name": "new"}')
+    line = b"first"
+    while line and b'"experiments":["' not in line:
+        line = streams[0].readline()
+    assert line, "the other stream goes on"
+    for one in (*streams, *connections):
+        one.close()
 
 
 def _sign_in(site: ServerSite, token: str) -> Header:

@@ -44,6 +44,10 @@ class Accounts:
                 return self._valid(self._find(token_id))
         return None
 
+    def has_session(self, hash: bytes) -> bool:
+        """Return whether a session whose secret has a hash has not ended."""
+        return any(sessions.find_hash(hash) is not None for _, sessions in self._stores)
+
     def of_id(self, token_id: str) -> TokenRecord | None:
         """Return the token with an id if it is valid."""
         return self._valid(self._find(token_id))

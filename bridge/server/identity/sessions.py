@@ -49,9 +49,11 @@ class Sessions:
 
     def find(self, secret: str) -> str | None:
         """Return the id of the token of a session, or None if no session has the secret."""
-        rows = self._database.read(
-            "SELECT token_id FROM session WHERE hash = ? AND expires > ?", (hash_of(secret), now_ms())
-        )
+        return self.find_hash(hash_of(secret))
+
+    def find_hash(self, hash: bytes) -> str | None:
+        """Return the id of the token of a session, or None if no session has a secret with the hash."""
+        rows = self._database.read("SELECT token_id FROM session WHERE hash = ? AND expires > ?", (hash, now_ms()))
         return rows[0][0] if rows else None
 
     def end(self, secret: str) -> None:

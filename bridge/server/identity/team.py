@@ -17,7 +17,7 @@ from bridge.server.identity.credentials import sent_token
 from bridge.server.identity.delays import Delays
 from bridge.server.identity.reachable import Reachable
 from bridge.server.identity.sign_in import SignIn
-from bridge.server.identity.tokens import TokenRecord, parse_token
+from bridge.server.identity.tokens import TokenRecord, hash_of, parse_token
 from bridge.server.roles import RANKS, Caller
 from bridge.server.routes import Route
 from bridge.server.workspaces import ServedWorkspace
@@ -81,21 +81,24 @@ class TeamIdentity:
             assert self._reachable.proxy is not None
             return self._checked(scope, route, Caller(self._reachable.proxy.user_role, user, has_cookie=True))
         secrets = self._cookies.find(scope)
-        of_session = next((found for secret in secrets if (found := self._accounts.of_session(secret))), None)
+        sessions = ((secret, self._accounts.of_session(secret)) for secret in secrets)
+        secret, of_session = next(((secret, found) for secret, found in sessions if found), ("", None))
         is_page = route.is_page and scope["method"] == "GET"
         exchanged = self._sign_in.exchange(scope, of_session is not None) if is_page else None
         if exchanged is not None:
             return exchanged
         if of_session is not None:
-            return self._checked(scope, route, _caller(of_session, workspace, True))
+            return self._checked(scope, route, _caller(of_session, workspace, True, hash_of(secret)))
         if is_page:
             return self._sign_in.page(scope)
         return await self._failed(scope, "") if secrets else unauthenticated(scope)
 
     def is_still_allowed(self, caller: Caller, workspace: ServedWorkspace | None) -> bool:
-        """Return whether the token of a sender is still valid, and still gives the role."""
+        """Return whether the token and the session of a sender are still valid, and the token still gives the role."""
         if caller.token_id is None:
             return True
+        if caller.session is not None and not self._accounts.has_session(caller.session):
+            return False
         record = self._accounts.of_id(caller.token_id)
         now = None if record is None else _caller(record, workspace, caller.has_cookie)
         return now is not None and RANKS[now.role] >= RANKS[caller.role]
@@ -135,15 +138,17 @@ def unauthenticated(scope: Scope) -> Response:
     return answer
 
 
-def _caller(record: TokenRecord, workspace: ServedWorkspace | None, has_cookie: bool) -> Caller | None:
+def _caller(
+    record: TokenRecord, workspace: ServedWorkspace | None, has_cookie: bool, session: bytes | None = None
+) -> Caller | None:
     """Return the sender with a token, or None if the token is not for the workspace.
 
     On the addresses of the server itself, a token for some workspaces makes a reader.
     """
     if workspace is None:
         everywhere = next((grant for grant in record.grants if grant.workspace is None), None)
-        return Caller(everywhere.role if everywhere else "reader", record.user, record.id, has_cookie=has_cookie)
+        return Caller(everywhere.role if everywhere else "reader", record.user, record.id, None, has_cookie, session)
     grant = record.grant_in(workspace.name)
     if grant is None:
         return None
-    return Caller(grant.role, record.user, record.id, grant.experiment_id, has_cookie)
+    return Caller(grant.role, record.user, record.id, grant.experiment_id, has_cookie, session)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import http.client
 import re
 import zlib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import mlflow
 import pytest
@@ -38,6 +40,21 @@ def test_spans_that_grow_too_much_are_refused(server: ServedBySubprocess) -> Non
         answer = send(server.at("anna"), "0", body, **{"Content-Encoding": encoding})
         assert answer.status_code == 400, answer.text
         assert "Traceback" not in answer.text
+
+
+@pytest.mark.slow
+def test_a_body_is_compressed_at_most_once(server: ServedBySubprocess) -> None:
+    address = urlsplit(server.at("anna"))
+    body = gzip.compress(gzip.compress(body_of_span("twice")))
+    connection = http.client.HTTPConnection(address.netloc, timeout=120)
+    connection.putrequest("POST", f"{address.path}/v1/traces")
+    fields = [("Content-Encoding", "gzip")] * 2 + [("Content-Length", str(len(body)))]
+    for name, value in [("Content-Type", "application/json"), ("x-mlflow-experiment-id", "0"), *fields]:
+        connection.putheader(name, value)
+    connection.endheaders(body)
+    answer = connection.getresponse()
+    assert answer.status == 400 and b"must be given once" in answer.read()
+    connection.close()
 
 
 def test_a_body_grows_at_most_tenfold() -> None:
