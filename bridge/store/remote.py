@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -103,6 +104,13 @@ class RemoteStore(JournaledStore):
             raise
         if self._retries.succeed():
             logger.warning("%s answers again, and has taken all points that waited.", self.address)
+
+    def _check_place(self) -> None:
+        """Create the folder of the journals again if it was removed: it belongs only to this computer's clients."""
+        if not self._folder.is_dir():
+            with suppress(OSError):  # reported by the call below
+                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        super()._check_place()
 
     def flush(self, run_id: str | None = None) -> None:
         """Wait until the server has taken all points that were logged before this call.

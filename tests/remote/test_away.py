@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import signal
 import time
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from faulty_proxy import Fault
 from submitting import until
 
 from bridge import Run, Workspace
+from bridge.address import home_folder
 from bridge.errors import NotFound, StoreUnavailable
 from bridge.store import background, remote, retries
 
@@ -151,3 +153,16 @@ def test_closing_a_workspace_reports_points_that_wait(run, local, remote, server
         remote.close()
     server.proxy.fail("none")
     until(lambda: points_of(local, run) == [1, 2])
+
+
+def test_points_survive_the_removal_of_the_home_folder(run, local, remote, server):
+    run.log("point", 0)
+    run.flush()
+    server.proxy.fail("refuse")
+    log_until(run, iter(range(1, 100)), 100)
+    shutil.rmtree(home_folder())
+    log_until(run, iter(range(100, 200)), 200)
+    server.proxy.fail("none")
+    until(lambda: points_of(local, run) == list(range(200)))
+    run.complete()
+    assert local.get_run(run.id).status == "Completed"
