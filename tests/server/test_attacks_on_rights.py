@@ -204,7 +204,8 @@ def test_a_stream_ends_when_its_session_ends(site: ServerSite, monkeypatch: pyte
     monkeypatch.setattr(recheck, "CHECK_SECONDS", 0.1)
     token = new_token(site.home, "reader")
     kept, ended = _sign_in(site, token), _sign_in(site, token)
-    connections = [http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=20) for _ in range(2)]
+    # A silent stream sends a comment every 15 seconds. A stream that does not end fails before that.
+    connections = [http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=12) for _ in range(2)]
     streams = []
     for connection, cookie in zip(connections, (kept, ended), strict=True):
         connection.request("GET", "/portal/api/changes", headers=dict([cookie, *FROM_PAGE]))
