@@ -5,6 +5,7 @@ Every test has its own working folder, because a run captures `outputs` and `log
 from __future__ import annotations
 
 import gc
+import os
 import re
 import signal
 import sqlite3
@@ -86,6 +87,28 @@ def working_folder(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest
     monkeypatch.chdir(folder)
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path_factory.getbasetemp() / "home"))
     return folder
+
+
+MLFLOW_VARIABLES = (
+    ("mlflow.tracking._tracking_service.utils", "_tracking_uri"),
+    ("mlflow.tracking._model_registry.utils", "_registry_uri"),
+    ("mlflow.tracking.fluent", "_active_experiment_id"),
+)
+"""The variables in which MLflow keeps the settings of a process."""
+
+
+@pytest.fixture(autouse=True)
+def settings_of_mlflow() -> Iterator[None]:
+    """Restore what a test has set in MLflow: addresses, the active experiment, and environment variables."""
+    variables = {name: value for name, value in os.environ.items() if "MLFLOW_" in name}
+    before = [getattr(sys.modules.get(module), name, None) for module, name in MLFLOW_VARIABLES]
+    yield
+    for (module, name), value in zip(MLFLOW_VARIABLES, before, strict=True):
+        if module in sys.modules:
+            setattr(sys.modules[module], name, value)
+    for name in [name for name in os.environ if "MLFLOW_" in name and name not in variables]:
+        del os.environ[name]
+    os.environ.update(variables)
 
 
 @pytest.fixture
