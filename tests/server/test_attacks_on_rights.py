@@ -220,8 +220,9 @@ def test_a_stream_ends_when_its_session_ends(site: ServerSite, monkeypatch: pyte
     while line and b'"experiments":["' not in line:
         line = streams[0].readline()
     assert line, "the other stream goes on"
-    for one in (*streams, *connections):
-        one.close()
+    for stream, connection in zip(streams, connections, strict=True):
+        stream.close()
+        connection.close()
 
 
 def _sign_in(site: ServerSite, token: str) -> Header:
