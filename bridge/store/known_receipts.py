@@ -47,8 +47,8 @@ class KnownReceipts(WrappedBackend):
 
     def get_receipts(self, journal_ids: Sequence[str]) -> dict[str, int]:
         with self._lock:
-            known = {one: self.receipts[one] for one in journal_ids if one in self.receipts}
-            is_fresh = time.monotonic() - self._read_at < KNOWN_SECONDS
+            receipts, is_fresh = self.receipts, time.monotonic() - self._read_at < KNOWN_SECONDS
+        known = {one: receipts[one] for one in journal_ids if one in receipts}
         if is_fresh and len(known) == len(set(journal_ids)):
             return {journal_id: receipt for journal_id, receipt in known.items() if receipt}
         found = self.inner.get_receipts(journal_ids)

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 ROOT = Path(__file__).resolve().parents[2]
 NEWEST = "newest"
@@ -59,9 +60,13 @@ def run_tests(
     if again:
         only = ("--numprocesses", "0", "--last-failed", "--last-failed-no-failures", "none")
     command: list[str | Path] = [python, "-m", "pytest", "-q", *stored, *arguments, *only]
-    if in_background:
+    if not in_background:
+        return subprocess.run(command, cwd=ROOT, env=variables, text=True)
+    # When pytest starts, it closes its folder of temporary files to other users. Tests beside it have opened theirs.
+    with TemporaryDirectory(prefix="pytest-") as temporary:
+        variables["PYTEST_DEBUG_TEMPROOT"] = temporary
         command = ["nice", "-n", "19", *command]
-    return subprocess.run(command, cwd=ROOT, env=variables, capture_output=in_background, text=True)
+        return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
 
 
 def main(release: str) -> int:
