@@ -13,7 +13,7 @@ import pytest
 
 
 @pytest.mark.pythons("mlflow")
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_the_core_works_on_the_oldest_mlflow(passes: Callable[[str], None]) -> None:
     passes("mlflow")
 

@@ -8,7 +8,7 @@ import pytest
 from another_python import OTHERS
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("version", [pytest.param(one, marks=pytest.mark.pythons(one)) for one in OTHERS])
 def test_the_fast_suites_pass(version: str, passes: Callable[[str], None]) -> None:
     passes(version)

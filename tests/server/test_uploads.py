@@ -58,7 +58,7 @@ def server(workspace: ServedWorkspace) -> Iterator[RunningServer]:
 
 @pytest.fixture
 def artifacts(server: RunningServer) -> HttpArtifacts:
-    return HttpArtifacts(Requests(server.address, patience_seconds=0.5))
+    return HttpArtifacts(Requests(server.address, patience_seconds=5))
 
 
 def is_unchanged(stores: WorkspaceStores) -> bool:
@@ -243,7 +243,7 @@ def test_a_disk_that_becomes_full_is_503(tmp_path: Path) -> None:
     stores.close()
     with served({"demo": tmp_path / "demo"}, tmp_path / "log", "--mlflow", "off") as running:
         resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (8 << 20, 8 << 20))
-        artifacts = HttpArtifacts(Requests(running.address, patience_seconds=0.5))
+        artifacts = HttpArtifacts(Requests(running.address, patience_seconds=5))
         with pytest.raises(StoreUnavailable, match="file too large"):
             artifacts.put(ROOT, "x", b"x" * (20 << 20))
         answer = requests.put(running.address + MLFLOW, data=b"x" * (20 << 20), timeout=60)

@@ -27,6 +27,7 @@ LEFT_OUT = [
     "tests/docs",
     "tests/portal/test_javascript.py",
     "tests/portal/test_rules.py",
+    "tests/server/test_roles_of_routes.py",
     "tests/test_import.py",
     "tests/test_wheel.py",
 ]

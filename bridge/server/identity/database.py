@@ -55,9 +55,15 @@ class ServerDatabase:
         self._lock = threading.RLock()
         try:
             self._connection = self._opened(wait_seconds)
-            self._migrate()
         except (OSError, sqlite3.Error) as error:
             raise StoreUnavailable(str(self.path), str(error)) from error
+        try:
+            self._migrate()
+        except BaseException as error:
+            self._connection.close()
+            if isinstance(error, sqlite3.Error):
+                raise StoreUnavailable(str(self.path), str(error)) from error
+            raise
 
     def _opened(self, wait_seconds: float) -> sqlite3.Connection:
         if self.path is not None:
@@ -70,8 +76,12 @@ class ServerDatabase:
         connection = sqlite3.connect(
             self.path or ":memory:", timeout=wait_seconds, isolation_level=None, check_same_thread=False
         )
-        connection.execute("PRAGMA journal_mode=WAL")
-        connection.execute("PRAGMA synchronous=NORMAL")  # `make_durable` waits for the disk
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")  # `make_durable` waits for the disk
+        except BaseException:
+            connection.close()
+            raise
         return connection
 
     def _migrate(self) -> None:
