@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,8 +19,15 @@ from bridge.server.identity.tokens import Grant, TokenText, new_token_text, pars
 
 
 @pytest.fixture
-def database(tmp_path: Path) -> ServerDatabase:
-    return ServerDatabase(tmp_path / "home" / "server")
+def database(tmp_path: Path) -> Iterator[ServerDatabase]:
+    with ServerDatabase(tmp_path / "home" / "server") as opened:
+        yield opened
+
+
+@pytest.fixture
+def in_memory() -> Iterator[ServerDatabase]:
+    with ServerDatabase(None) as opened:
+        yield opened
 
 
 def test_a_token_has_256_random_bits_and_a_checksum() -> None:
@@ -106,10 +114,10 @@ def test_the_last_use_is_stored(database: ServerDatabase) -> None:
 
 
 def test_an_unknown_id_costs_as_many_hashes_as_a_known_one(
-    database: ServerDatabase, monkeypatch: pytest.MonkeyPatch
+    database: ServerDatabase, in_memory: ServerDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, text = TokenStore(database).create_token("ann", [Grant("writer")])
-    accounts, hashed, read = Accounts([database, ServerDatabase(None)]), list[str](), list[str]()
+    accounts, hashed, read = Accounts([database, in_memory]), list[str](), list[str]()
     real, real_read = tokens.hash_of, ServerDatabase.read
     monkeypatch.setattr(tokens, "hash_of", lambda secret: hashed.append(secret) or real(secret))
     monkeypatch.setattr(ServerDatabase, "read", lambda *args: read.append(args[1]) or real_read(*args))
