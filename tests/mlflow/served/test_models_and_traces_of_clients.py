@@ -33,6 +33,7 @@ def test_a_logged_model_is_registered_and_its_files_are_read(server: ServedBySub
     target = "model-versions/get-artifact?name=registered&version=1&path=MLmodel"
     assert requests.get(f"{address}/{target}", timeout=60).content == b"flavors"
     assert requests.get(f"{server.at('boris')}/{target}", timeout=60).status_code == 404
+    client.delete_registered_model("registered")  # other tests use the server too
 
 
 @pytest.mark.filterwarnings("default")  # MLflow makes no span if a warning is an error
