@@ -161,7 +161,7 @@ def test_points_survive_the_removal_of_the_home_folder(run, local, remote, serve
     server.proxy.fail("refuse")
     log_until(run, iter(range(1, 100)), 100)
     while home_folder().exists():
-        shutil.rmtree(home_folder(), ignore_errors=True)  # a thread may create a file there meanwhile
+        shutil.rmtree(home_folder(), ignore_errors=True)  # a thread may be writing there
     log_until(run, iter(range(100, 200)), 200)
     server.proxy.fail("none")
     until(lambda: points_of(local, run) == list(range(200)))
