@@ -24,6 +24,8 @@ LEFT_OUT = [
     "tests/mlflow/test_async.py",
     "tests/mlflow/test_lightning.py",
     "tests/mlflow/served/test_answers_of_mlflow.py",
+    "tests/mlflow/test_journeys_over_http.py",
+    "tests/mlflow/test_parity_over_http.py",
     "tests/docs",
     "tests/portal/test_javascript.py",
     "tests/portal/test_rules.py",
