@@ -9,7 +9,7 @@ from contextlib import suppress
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from bridge.store.sql.time_limit import INSTRUCTIONS, is_over, search_cache_kib
+from bridge.store.sql.time_limit import INSTRUCTIONS, has_time_limit, is_over, search_cache_kib
 
 if TYPE_CHECKING:
     from bridge.records.series import Definition
@@ -44,13 +44,16 @@ class Connection(sqlite3.Connection):
     new_names: dict[Name, int] | None = None
     kept: tuple[object, Sequence[Definition], Any] | None = None
     is_for_searches = False
+    observes_time = False
 
     def prepare_for_searches(self) -> None:
         """Let the page cache grow to the size for searches, and observe the time limit of the thread."""
         if not self.is_for_searches:
             self.execute(f"PRAGMA cache_size=-{search_cache_kib()}").fetchall()
-            self.set_progress_handler(is_over, INSTRUCTIONS)
             self.is_for_searches = True
+        if not self.observes_time and has_time_limit():  # else an exception of a signal handler could get lost in it
+            self.set_progress_handler(is_over, INSTRUCTIONS)
+            self.observes_time = True
 
     def remember(self, names: dict[Name, int], stamp: int) -> None:
         """Remember the ids of committed names. `stamp` is the stamp of the name with the greatest id."""

@@ -68,6 +68,11 @@ def limited_to(seconds: float, cache_kib: int = SEARCH_CACHE_KIB, answer_bytes: 
         _answer.reset(answer)
 
 
+def has_time_limit() -> bool:
+    """Return whether this thread has a time limit."""
+    return _end.get() is not None
+
+
 def is_over() -> bool:
     """Return whether the time limit of this thread is over."""
     end = _end.get()
