@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
+
+from asking import Answer
 
 from bridge.server.identity.database import ServerDatabase
 from bridge.server.identity.token_store import TokenStore
@@ -20,19 +21,6 @@ from bridge.server.workspaces import ServedWorkspace, Workspaces
 from bridge.store.workspace_stores import WorkspaceStores
 
 Header = tuple[str, str]
-
-
-class Reply(NamedTuple):
-    """An answer of the server. The body of a stream is not read."""
-
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def kind(self) -> str:
-        """The kind of the error in the body."""
-        return str(json.loads(self.body)["error"]["kind"])
 
 
 @dataclass
@@ -57,7 +45,7 @@ class ServerSite:
         """The origin of the server's pages."""
         return f"http://{self.host}"
 
-    def ask(self, method: str, path: str, *headers: Header, host: Any = "", body: bytes | None = None) -> Reply:
+    def ask(self, method: str, path: str, *headers: Header, host: Any = "", body: bytes | None = None) -> Answer:
         """Send a request and return the answer.
 
         Args:
@@ -80,7 +68,7 @@ class ServerSite:
             answer = connection.getresponse()
             given = {name.lower(): value for name, value in answer.getheaders()}
             is_stream = given.get("content-type", "").startswith("text/event-stream")
-            return Reply(answer.status, given, b"" if is_stream else answer.read())
+            return Answer(answer.status, given, b"" if is_stream else answer.read())
         finally:
             connection.close()
 
