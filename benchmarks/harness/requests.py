@@ -6,7 +6,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 
@@ -89,11 +89,59 @@ class Connection:
         self._socket.close()
 
 
-def send_all(connections: Sequence[Connection], requests: Sequence[Sequence[bytes]]) -> Sent:
+def send_at(
+    connections: Sequence[Connection],
+    requests: Sequence[Iterable[bytes]],
+    rate: float,
+    reader: Connection,
+    reads: Sequence[bytes],
+    pause: float = 0.05,
+) -> tuple[Sent, list[float]]:
+    """Send the requests of each connection at a rate, and read over another connection until all are sent.
+
+    Args:
+        connections: the connections.
+        requests: the requests of each connection.
+        rate: the requests of each connection per second. A connection that is late does not wait.
+        reader: another connection.
+        reads: the requests that are sent over it in turn.
+        pause: the seconds between two reads.
+
+    Returns:
+        The result, and the seconds of each read.
+    """
+    times: list[float] = []
+    ended = threading.Event()
+
+    def paced(prepared: Iterable[bytes]) -> Iterable[bytes]:
+        begun = time.perf_counter()
+        for number, request in enumerate(prepared):
+            time.sleep(max(0.0, begun + number / rate - time.perf_counter()))
+            yield request
+
+    def read() -> None:
+        number = 0
+        while not ended.wait(pause):
+            begun = time.perf_counter()
+            reader.send(reads[number % len(reads)])
+            times.append(time.perf_counter() - begun)
+            number += 1
+
+    reading = threading.Thread(target=read)
+    reading.start()
+    try:
+        sent = send_all(connections, [paced(own) for own in requests])
+    finally:
+        ended.set()
+        reading.join()
+    return sent, times
+
+
+def send_all(connections: Sequence[Connection], requests: Sequence[Iterable[bytes]]) -> Sent:
     """Send the requests of each connection one after another, in a thread for each connection."""
     failed: list[Exception] = []
 
-    def send(connection: Connection, prepared: Sequence[bytes]) -> None:
+    def send(connection: Connection, prepared: Iterable[bytes]) -> None:
         try:
             for request in prepared:
                 connection.send(request)

@@ -20,6 +20,9 @@ from benchmarks.harness.command import Options
 
 API = "/api/2.0/mlflow"
 
+IDLE_SHARE = 0.05
+"""The processors count as idle below this share of their time."""
+
 ECHO = """
 import sys
 import uvicorn
@@ -77,6 +80,23 @@ def _wait(address: str, started: subprocess.Popen[bytes], log: Path) -> None:
             if started.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"{address} does not answer: {log.read_text()}") from None
             time.sleep(0.2)
+
+
+def until_idle(seconds: float = 120) -> None:
+    """Wait until the processors do little. Some servers go on to start processes after their first answer."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        before = _busy_and_all()
+        time.sleep(1)
+        busy, total = (now - then for now, then in zip(_busy_and_all(), before, strict=True))
+        if busy < IDLE_SHARE * total:
+            return
+
+
+def _busy_and_all() -> tuple[int, int]:
+    """Return the time that the processors have worked, and their time at all, since the computer was started."""
+    times = [int(part) for part in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    return sum(times) - times[3] - times[4], sum(times)
 
 
 @contextmanager
