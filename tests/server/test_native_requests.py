@@ -14,7 +14,7 @@ import pytest
 import requests
 from longer import SCALE
 
-from bridge.errors import InvalidState, StoreUnavailable
+from bridge.errors import InvalidValue, StoreUnavailable
 from bridge.records.artifact import ArtifactRecord
 from bridge.records.point_columns import PointColumns
 from bridge.records.run import Lease, RunChanges, RunRecord
@@ -24,7 +24,6 @@ from bridge.records.views import Column
 from bridge.records.wire import load_error
 from bridge.server.serve import RunningServer, serve_background
 from bridge.store.create import create_store
-from bridge.store.http import backend as backend_module
 from bridge.store.http.backend import HttpBackend
 from bridge.store.http.codec import FRAME_TYPE, JSON_TYPE, dump_call
 from bridge.store.http.methods import KEY_HEADER, METHODS, PREFIX, PROTOCOL, PROTOCOL_HEADER
@@ -64,32 +63,23 @@ def test_a_call_is_a_json_object_of_the_arguments(server: RunningServer) -> None
 
 
 @pytest.mark.parametrize(
-    "sent, sentence",
+    "sent, status, sentence",
     [
-        (str(PROTOCOL + 1), "upgrade runbridge on the server"),
-        ("0", "upgrade runbridge on this computer"),
-        ("x", "not a number"),
-        ("9" * 5_000, "not a number"),
+        (str(PROTOCOL + 1), 409, "upgrade runbridge on the server"),
+        ("0", 409, "upgrade runbridge on this computer"),
+        ("x", 400, "must be a number"),
+        ("9" * 5_000, 400, "must be a number"),
     ],
 )
-def test_an_incompatible_client_is_told_what_to_upgrade(server: RunningServer, sent: str, sentence: str) -> None:
-    answer = post(server, "get_leases", b"{}", Runbridge_Protocol=sent)
-    error = load_error(answer.json())
-    assert answer.status_code == 409 and isinstance(error, InvalidState) and sentence in str(error)
-
-
-def test_a_client_of_a_newer_version_raises_the_sentence(
-    server: RunningServer, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("path", [f"{PREFIX}/get_leases", f"{PREFIX}/files/content?root=0/r/artifacts&path=a&offset=0"])
+def test_an_incompatible_client_is_told_what_to_upgrade(
+    server: RunningServer, path: str, sent: str, status: int, sentence: str
 ) -> None:
-    store = HttpBackend(server.address)
-    monkeypatch.setattr(backend_module, "PROTOCOL", PROTOCOL + 1)
-    with pytest.raises(InvalidState, match="newer than the server"):
-        store.get_leases()
-    monkeypatch.setattr(backend_module, "PROTOCOL", PROTOCOL)
-    monkeypatch.setattr(backend_module, "LEAST_PROTOCOL", PROTOCOL + 1)
-    with pytest.raises(StoreUnavailable, match="upgrade runbridge on the server"):
-        store.get_leases()
-    store.close()
+    headers = {"Content-Type": JSON_TYPE, PROTOCOL_HEADER: sent}
+    answer = requests.post(server.address + path, b"{}", headers=headers, timeout=30)
+    error = load_error(answer.json())
+    assert (answer.status_code, answer.headers[PROTOCOL_HEADER]) == (status, str(PROTOCOL))
+    assert isinstance(error, StoreUnavailable if status == 409 else InvalidValue) and sentence in str(error)
 
 
 def test_points_without_a_key_go_into_the_journal_of_the_server(server: RunningServer, stores: WorkspaceStores) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from bridge.errors import BridgeError, NotFound, StoreUnavailable
 from bridge.records.wire import dump_error
-from bridge.store.http import requests_sent
+from bridge.store.http import protocol, requests_sent
 from bridge.store.http.backend import HttpBackend
 from bridge.store.http.methods import PROTOCOL, PROTOCOL_HEADER
 from bridge.store.http.requests_sent import Requests
@@ -173,6 +173,34 @@ def test_an_error_of_the_store_is_final(server: ScriptedServer) -> None:
 def test_another_answer_is_described_in_one_sentence(server: ScriptedServer, answer: Scripted, sentence: str) -> None:
     with pytest.raises(BridgeError, match=sentence):
         ask(server, answer, OK)
+    assert len(server.heads) == 1
+
+
+def refusal(version: int) -> Scripted:
+    """Return the answer of a server with another version to a client that it does not know."""
+    content = json.dumps(dump_error(StoreUnavailable("It", "the versions differ"))).encode()
+    return Scripted(409, content, {**HEADERS, PROTOCOL_HEADER: str(version)})
+
+
+def test_the_newest_protocol_that_both_know_is_sent(server: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(protocol, "PROTOCOL", PROTOCOL + 2)
+    store = HttpBackend(server.address)
+    upgraded = Scripted(200, OK.content, {**HEADERS, PROTOCOL_HEADER: str(PROTOCOL + 9)})
+    server.script = [refusal(PROTOCOL), OK, OK, refusal(PROTOCOL - 1), upgraded, OK]
+    for _ in range(2):
+        assert store.find_workspace_id() == "an id"
+    with pytest.raises(StoreUnavailable, match="upgrade runbridge on the server"):
+        store.find_workspace_id()
+    for _ in range(2):
+        assert store.find_workspace_id() == "an id"
+    sent = [int(head[PROTOCOL_HEADER.lower()]) for head in server.heads]
+    assert sent == [PROTOCOL + 2, PROTOCOL, PROTOCOL, PROTOCOL, PROTOCOL, PROTOCOL + 2]
+    store.close()
+
+
+def test_a_refusal_of_a_newer_server_is_final(server: ScriptedServer) -> None:
+    with pytest.raises(StoreUnavailable, match="the versions differ"):
+        ask(server, refusal(PROTOCOL + 1), OK)
     assert len(server.heads) == 1
 
 

@@ -19,6 +19,7 @@ from starlette.responses import Response
 from bridge.errors import InvalidValue, NotAllowed
 from bridge.records.artifact import ArtifactRecord, check_artifact_path
 from bridge.records.wire import dump_artifact
+from bridge.server.client_versions import of_clients
 from bridge.server.dispatch import error_response
 from bridge.server.files.body import whole_body
 from bridge.server.files.hashed import DIGEST_BYTES, Hashed
@@ -37,12 +38,12 @@ T = TypeVar("T")
 def file_routes() -> list[Route]:
     """Return the native routes for files."""
     routes = (
-        Route("GET", PREFIX, _list, "reader", "read"),
-        Route("DELETE", PREFIX, _delete, "writer", "write"),
-        Route("GET", f"{PREFIX}/record", _stat, "reader", "read"),
-        Route("GET", f"{PREFIX}/content", _get, "reader", "read"),
-        Route("PUT", f"{PREFIX}/content", _put, "writer", "write", body_bytes=None),
-        Route("POST", f"{PREFIX}/content", _append, "writer", "write", body_bytes=APPENDED_BYTES),
+        Route("GET", PREFIX, of_clients(_list), "reader", "read"),
+        Route("DELETE", PREFIX, of_clients(_delete), "writer", "write"),
+        Route("GET", f"{PREFIX}/record", of_clients(_stat), "reader", "read"),
+        Route("GET", f"{PREFIX}/content", of_clients(_get), "reader", "read"),
+        Route("PUT", f"{PREFIX}/content", of_clients(_put), "writer", "write", body_bytes=None),
+        Route("POST", f"{PREFIX}/content", of_clients(_append), "writer", "write", body_bytes=APPENDED_BYTES),
     )
     return [replace(route, is_for_experiments=True) for route in routes]  # `check_root` checks the experiment
 

@@ -7,10 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 
 from starlette.responses import Response
-from starlette.types import ASGIApp
 
-from bridge.errors import BridgeError, InvalidState
-from bridge.server.dispatch import error_response
+from bridge.server.client_versions import of_clients
 from bridge.server.native.answer import Sent, answer_to
 from bridge.server.native.changes import stream_changes
 from bridge.server.routes import Call, Endpoint, Route
@@ -18,12 +16,9 @@ from bridge.server.workspaces import ServedWorkspace
 from bridge.store.http.methods import (
     BODY_BYTES,
     KEY_HEADER,
-    LEAST_PROTOCOL,
     METHODS,
     POINTS_BYTES,
     PREFIX,
-    PROTOCOL,
-    PROTOCOL_HEADER,
     RemoteMethod,
 )
 
@@ -37,7 +32,15 @@ Only one change at a time is made. The others wait in their threads, where they 
 def native_routes() -> list[Route]:
     """Return the routes of all methods of the table, and that of the stream of changes."""
     return [
-        Route("GET", f"{PREFIX}/changes", _changes, "reader", "read", is_for_experiments=True, is_stream=True),
+        Route(
+            "GET",
+            f"{PREFIX}/changes",
+            of_clients(stream_changes),
+            "reader",
+            "read",
+            is_for_experiments=True,
+            is_stream=True,
+        ),
         *(
             Route(
                 "POST",
@@ -53,26 +56,14 @@ def native_routes() -> list[Route]:
     ]
 
 
-async def _changes(call: Call) -> ASGIApp:
-    response = await stream_changes(call)
-    response.headers[PROTOCOL_HEADER] = str(PROTOCOL)
-    return response
-
-
 def _endpoint(method: RemoteMethod) -> Endpoint:
-    async def answer(call: Call) -> ASGIApp:
-        response = await _answer(method, call)
-        response.headers[PROTOCOL_HEADER] = str(PROTOCOL)
-        return response
+    async def answer(call: Call) -> Response:
+        return await _answer(method, call)
 
-    return answer
+    return of_clients(answer)
 
 
 async def _answer(method: RemoteMethod, call: Call) -> Response:
-    try:
-        _check_protocol(call.headers.get(PROTOCOL_HEADER, str(PROTOCOL)))
-    except BridgeError as error:
-        return error_response(error)
     sent = Sent(
         media_type=call.headers.get("content-type", ""),
         key=call.headers.get(KEY_HEADER, ""),
@@ -92,19 +83,3 @@ def _threads_of(workspace: ServedWorkspace, method: RemoteMethod, has_key: bool)
     name = "native" if method.access == "read" or is_of_journal else "native-changes"
     found: ThreadPoolExecutor = workspace.served.kept(name, lambda: ThreadPoolExecutor(THREADS, name))
     return found
-
-
-def _check_protocol(sent: str) -> None:
-    """Check the protocol of the client.
-
-    Raises:
-        InvalidState: this server does not know it.
-    """
-    if not (sent.isascii() and sent.isdecimal() and len(sent) < 9):
-        raise InvalidState("protocol of the client", sent[:100], "not a number", str(PROTOCOL))
-    if int(sent) > PROTOCOL:
-        wanted = f"at most {PROTOCOL}: upgrade runbridge on the server"
-        raise InvalidState("protocol of the client", sent, "newer than the server", wanted)
-    if int(sent) < LEAST_PROTOCOL:
-        wanted = f"at least {LEAST_PROTOCOL}: upgrade runbridge on this computer"
-        raise InvalidState("protocol of the client", sent, "too old for the server", wanted)

@@ -11,14 +11,7 @@ from bridge.records.series import NATIVE, Point
 from bridge.records.storable import check_changes, check_experiment, check_run
 from bridge.store.backend import Backend
 from bridge.store.http.codec import JSON_TYPE, Body, dump_call, load_result
-from bridge.store.http.methods import (
-    KEY_HEADER,
-    LEAST_PROTOCOL,
-    METHODS,
-    POINTS_BYTES,
-    PROTOCOL,
-    PROTOCOL_HEADER,
-)
+from bridge.store.http.methods import KEY_HEADER, METHODS, POINTS_BYTES, PROTOCOL_HEADER
 from bridge.store.http.parts import in_pages, in_parts
 from bridge.store.http.requests_sent import PATIENCE_SECONDS, Requests
 from bridge.store.points import check_points
@@ -61,23 +54,16 @@ class Caller:
             BridgeError: the error of the method.
         """
         method = METHODS[name]
-        headers = {"Content-Type": body.media_type, PROTOCOL_HEADER: str(PROTOCOL)}
+        headers = {"Content-Type": body.media_type}
         if method.is_keyed:
             headers[KEY_HEADER] = key
         answer = self._requests.post(method.path, body.content, headers)
-        self._check_protocol(answer.headers.get(PROTOCOL_HEADER.lower(), ""))
+        if not answer.headers.get(PROTOCOL_HEADER.lower(), "").isdecimal():
+            raise StoreUnavailable(self._requests.address, "it is not a server of Runbridge")
         try:
             return load_result(method.function, answer.headers.get("content-type", ""), answer.content)
         except InvalidValue as error:
             raise StoreUnavailable(self._requests.address, f"its answer cannot be read ({error})") from error
-
-    def _check_protocol(self, sent: str) -> None:
-        address = self._requests.address
-        if not sent.isdecimal():
-            raise StoreUnavailable(address, "it is not a server of Runbridge")
-        if int(sent) < LEAST_PROTOCOL:
-            reason = f"its protocol {sent} is older than {LEAST_PROTOCOL}, the oldest that this client knows"
-            raise StoreUnavailable(address, f"{reason}: upgrade runbridge on the server")
 
 
 def update_body(run_id: str, changes: RunChanges) -> bytes:

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 from bridge.errors import BridgeError, NotAuthenticated, NotFound, StoreUnavailable
 from bridge.records.wire import load_error
-from bridge.store.http.methods import WORKSPACE_HEADER
+from bridge.store.http.methods import PROTOCOL_HEADER, WORKSPACE_HEADER
 from bridge.store.http.patience import seconds_left, waited
+from bridge.store.http.protocol import Protocol
 from bridge.store.token import VARIABLE
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Requests:
         self.address = address.rstrip("/")
         self._token, self.patience_seconds = token, patience_seconds
         self._find_token, self.workspace_id = find_token, ""
+        self._protocol = Protocol(self.address)
         self._session: tuple[int, Session] | None = None
 
     def __repr__(self) -> str:
@@ -140,10 +142,13 @@ class Requests:
         failure: BridgeError
         while True:
             wait = pause * random.uniform(0.5, 1)  # so that many clients do not repeat at the same time
-            token = self._token
+            token, protocol = self._token, self._protocol.version
             try:
                 left = give_up - time.monotonic()
                 answer = self._once(method, path, parameters, body(again) if body else None, headers, token, left)
+                if self._is_too_new(answer, protocol) and may_repeat:
+                    answer.close()
+                    continue  # the server has done nothing with the request
                 if answer.status_code < 300 or answer.status_code in accepted:
                     if is_whole:
                         _ = answer.content  # raises an error if the connection is lost
@@ -179,7 +184,7 @@ class Requests:
         token: str | None,
         seconds: float,
     ) -> Response:
-        given = {"Accept-Encoding": "identity", **(headers or {})}
+        given = {"Accept-Encoding": "identity", **(headers or {}), PROTOCOL_HEADER: str(self._protocol.version)}
         if token:
             given["Authorization"] = f"Bearer {token}"
         if self.workspace_id:
@@ -195,6 +200,18 @@ class Requests:
             stream=True,
             allow_redirects=False,
         )
+
+    def _is_too_new(self, answer: Response, sent: int) -> bool:
+        """Return whether the server knows only an older protocol than the request named, which this client knows, too.
+
+        Raises:
+            StoreUnavailable: this client does not know the server's protocol any more.
+        """
+        try:
+            return self._protocol.heed(answer.status_code, answer.headers, sent)
+        except StoreUnavailable:
+            answer.close()
+            raise
 
     def _has_new_token(self, refused: str | None) -> bool:
         """Return whether there is another token than one that the server has refused. Later requests send it."""
