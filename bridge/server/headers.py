@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import hashlib
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import Message
 
 NOTHING = "default-src 'none'; frame-ancestors 'self'; base-uri 'none'; form-action 'none'"
@@ -17,12 +16,14 @@ NOTICE_POLICY = f"{NOTHING}; style-src 'self'"
 FORM_POLICY = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'; style-src 'self'"
 """The policy of a page that also has a form for this server."""
 
-ALWAYS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
+ALWAYS = (
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"content-security-policy", NOTHING.encode()),
+)
+"""Headers of every answer that has no other value for them. The names are in lower case, as in ASGI."""
 
 
 def page_policy(import_map: str) -> str:
@@ -39,8 +40,9 @@ def page_policy(import_map: str) -> str:
 
 def secure(message: Message) -> None:
     """Add the headers to the start of an answer, except those that it has."""
-    headers = MutableHeaders(scope=message)
-    for name, value in ALWAYS.items():
-        headers.setdefault(name, value)
-    headers.setdefault("Content-Security-Policy", NOTHING)
-    headers.setdefault("Cache-Control", "private, no-cache" if "etag" in headers else "no-store")
+    given = [(name.lower(), value) for name, value in message.get("headers", ())]
+    names = {name for name, _ in given}
+    given += [pair for pair in ALWAYS if pair[0] not in names]
+    if b"cache-control" not in names:
+        given.append((b"cache-control", b"private, no-cache" if b"etag" in names else b"no-store"))
+    message["headers"] = given

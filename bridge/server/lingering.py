@@ -8,6 +8,9 @@ from typing import Any
 LINGER_SECONDS, LINGER_BYTES = 2.0, 64 << 20
 """How long, and for how many bytes, the rest of a request is read and dropped after its answer."""
 
+JOINED_BYTES = 64 << 10
+"""A longer first part of an answer is not copied, but sent after the head."""
+
 
 class LingeringTransport:
     """The part of a transport that the answer to one request uses.
@@ -25,10 +28,30 @@ class LingeringTransport:
         self._transport, self._loop, self._cycle = transport, loop, cycle
         self._timer: asyncio.TimerHandle | None = None
         self._left = LINGER_BYTES
+        self._head: bytes | None = b""
 
     def write(self, data: bytes) -> None:
-        """Send bytes."""
-        self._transport.write(data)
+        """Send bytes. The first ones, the head of the answer, are sent together with the next ones if these follow now.
+
+        Two parts would be two packets, and a client would wake up twice.
+        """
+        if self._head is None:
+            self._transport.write(data)
+        elif not self._head:
+            self._head = data
+            self._loop.call_soon(self._send_head)
+        elif len(data) > JOINED_BYTES:
+            self._send_head()
+            self._transport.write(data)
+        else:
+            data, self._head = self._head + data, None
+            self._transport.write(data)
+
+    def _send_head(self) -> None:
+        """Send the head of an answer, unless it is sent already."""
+        if self._head and not self._transport.is_closing():
+            self._transport.write(self._head)
+        self._head = None
 
     @property
     def is_lingering(self) -> bool:
@@ -43,6 +66,7 @@ class LingeringTransport:
         """Close the connection once the whole request has arrived, or some time later."""
         if self.is_closing():
             return
+        self._send_head()
         if not self._cycle.more_body or not self._cycle.response_complete or not self._transport.can_write_eof():
             self._transport.close()
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import secrets
 import time
@@ -21,6 +22,10 @@ logger = logging.getLogger("bridge")
 SENTENCE = "The server could not answer this request because of a mistake in it. Its log has the details."
 
 
+FIRST_ID = secrets.randbits(64)
+"""The id of the first request. The next ones follow. A random id for each request would ask the system each time."""
+
+
 class Observed:
     """An application that observes the requests to another one.
 
@@ -32,13 +37,14 @@ class Observed:
 
     def __init__(self, application: ASGIApp, measured: Measured, log: AccessLog | None = None) -> None:
         self._application, self._measured, self._log = application, measured, log
+        self._ids = itertools.count(FIRST_ID)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
         begun = time.monotonic()
-        id = secrets.token_hex(8)
+        id = f"{next(self._ids) & 0xFFFF_FFFF_FFFF_FFFF:016x}"
         request_id.current.set(id)  # the server answers each request in a context of its own
         state: dict[str, Any] = scope.setdefault("state", {})
         status, size = 0, 0

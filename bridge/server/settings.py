@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bridge.server.plugin_routes import MlflowMode, PluginOptions
 from bridge.server.roles import Role
 
 
+@lru_cache(1_000)
 def is_loopback(host: str) -> bool:
     """Return whether only this computer can reach an address."""
     if host == "localhost":

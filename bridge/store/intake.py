@@ -24,6 +24,9 @@ BEHIND_BYTES = 4 << 20
 MOST_BYTES = 256 << 20
 """The greatest number of bytes of points that are not folded yet."""
 
+SPACE_SECONDS = 0.1
+"""How long the answer counts whether the disk has space. A disk that is full in between makes the write fail."""
+
 FREE_BYTES = 8 << 20
 """The space that the disk must have left, so that the database can grow while points are folded."""
 
@@ -51,6 +54,7 @@ class Intake:
         self._folded: Position = ("", 0)
         self._folded_at = 0.0
         self.backlog_bytes = 0
+        self._space_until = 0.0
         folding.intake = self
         writer.unwritten.is_strict = True
 
@@ -95,12 +99,16 @@ class Intake:
         Raises:
             StoreUnavailable: it has not.
         """
+        now = time.monotonic()
+        if now < self._space_until:
+            return
         try:
             state = os.statvfs(self._writer.folder.parent)
         except OSError as error:
             raise StoreUnavailable(str(self._writer.folder.parent), error.strerror or str(error)) from error
         if state.f_bavail * state.f_frsize < FREE_BYTES:
             raise StoreUnavailable(str(self._writer.folder.parent), "the disk is full; remove files from it")
+        self._space_until = now + SPACE_SECONDS
 
     def check_backlog(self) -> None:
         """Check that points are folded about as fast as they arrive.

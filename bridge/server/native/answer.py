@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 from starlette.responses import Response
 
 from bridge.errors import BridgeError, InvalidValue, NotFound
+from bridge.records.point_columns import PointColumns
+from bridge.records.series import NATIVE
 from bridge.server.dispatch import error_response
 from bridge.server.held import HELD
 from bridge.server.native.prepare import prepared
@@ -21,6 +23,7 @@ from bridge.server.workspaces import ServedWorkspace
 from bridge.store.backend import Backend
 from bridge.store.http.codec import JSON_TYPE, Body, dump_result, load_call
 from bridge.store.http.methods import RemoteMethod
+from bridge.store.points import has_valid_times
 from bridge.store.sql.answers import Request, in_steps, once
 from bridge.store.sql.time_limit import ANSWER_BYTES, limited_to
 
@@ -30,6 +33,9 @@ SECONDS, CACHE_KIB = 10.0, 16_384
 """The time that a call may spend in searches, and the greatest page cache of a thread that searches."""
 
 KEY_BYTES = 16
+
+EMPTY = b'{"result":null}'
+"""The answer of a method without a result."""
 
 
 class Sent(NamedTuple):
@@ -80,6 +86,24 @@ def answer_to(method: RemoteMethod, workspace: ServedWorkspace, caller: Caller, 
         return error_response(BridgeError(sentence))
 
 
+def log_quickly(workspace: ServedWorkspace, sent: Sent) -> Response | None:
+    """Answer a call of `log_points` for columns whose keys were logged together before; None if it needs `answer_to`.
+
+    It waits only for the lock of the journal and one write, so the event loop may call it.
+    """
+    try:
+        arguments = load_call(Backend.log_points, sent.media_type, sent.content)
+    except (BridgeError, OverflowError):  # answered by `answer_to`
+        return None
+    points = arguments["points"]
+    if type(points) is not PointColumns or not has_valid_times(points):
+        return None
+    log = workspace.stores.tracking.quick_log_columns
+    if not log(arguments["run_id"], points, arguments.get("api", NATIVE)):
+        return None
+    return Response(EMPTY, media_type=JSON_TYPE)
+
+
 def _body(method: RemoteMethod, workspace: ServedWorkspace, caller: Caller, sent: Sent) -> Body:
     arguments = load_call(method.function, sent.media_type, sent.content)
     tracking = workspace.stores.tracking
@@ -109,7 +133,7 @@ def _changed(invocation: Invocation) -> Body:
     else:
         content = once(database, request, lambda backend: bytes(invocation.body_of(backend).content))
         _notice(invocation)
-    return Body(content or b'{"result":null}', JSON_TYPE)
+    return Body(content or EMPTY, JSON_TYPE)
 
 
 def _request(invocation: Invocation) -> Request:

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from starlette.responses import Response
 
 from bridge.server.client_versions import of_clients
-from bridge.server.native.answer import Sent, answer_to
+from bridge.server.native.answer import Sent, answer_to, log_quickly
 from bridge.server.native.changes import stream_changes
 from bridge.server.routes import Call, Endpoint, Route
 from bridge.server.workspaces import ServedWorkspace
@@ -27,6 +27,9 @@ THREADS = 4
 
 Only one change at a time is made. The others wait in their threads, where they delay no read.
 """
+
+QUICK_BYTES = 256 << 10
+"""The greatest body of points that is read in the event loop."""
 
 
 def native_routes() -> list[Route]:
@@ -69,10 +72,18 @@ async def _answer(method: RemoteMethod, call: Call) -> Response:
         key=call.headers.get(KEY_HEADER, ""),
         content=await call.body(),
     )
+    if _may_be_quick(method, call, sent) and (answer := log_quickly(call.workspace, sent)) is not None:
+        return answer
     threads = _threads_of(call.workspace, method, bool(sent.key))
     return await asyncio.get_running_loop().run_in_executor(
         threads, copy_context().run, answer_to, method, call.workspace, call.caller, sent
     )
+
+
+def _may_be_quick(method: RemoteMethod, call: Call, sent: Sent) -> bool:
+    """Return whether a call can be answered in this thread: it logs points, is short, and nothing of it is checked."""
+    is_of_journal = method.name == "log_points" and not sent.key
+    return is_of_journal and len(sent.content) <= QUICK_BYTES and call.caller.experiment_id is None
 
 
 def _threads_of(workspace: ServedWorkspace, method: RemoteMethod, has_key: bool) -> ThreadPoolExecutor:
