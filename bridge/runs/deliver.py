@@ -37,10 +37,10 @@ def _deliver_sources(stores: WorkspaceStores, target: WorkspaceStores, runs: Seq
         if snapshot_id := run.properties.get(SNAPSHOT_PROPERTY):
             try:
                 copy_snapshot(stores.artifacts, target.artifacts, snapshot_id)
-            except (NotFound, InvalidState) as error:
+            except (NotFound, InvalidState, InvalidValue) as error:
                 logger.warning("The snapshot of run %s was not delivered: %s", run.id, error)
         if environment_id := run.properties.get(ENVIRONMENT_PROPERTY):
             try:
                 copy_environment(stores.artifacts, target.artifacts, environment_id)
-            except NotFound as error:
+            except (NotFound, InvalidValue) as error:
                 logger.warning("The recorded environment of run %s was not delivered: %s", run.id, error)

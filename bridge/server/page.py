@@ -46,8 +46,8 @@ class Page:
     def routes(self) -> list[Route]:
         """Return the routes of each workspace."""
         return [
-            Route("GET", "/portal", _to_home, "reader", "read", is_page=True),
-            Route("GET", "/portal/{path:path}", self.show, "reader", "read", is_page=True),
+            Route("GET", "/portal", _to_home, "reader", "read", is_page=True, is_for_experiments=True),
+            Route("GET", "/portal/{path:path}", self.show, "reader", "read", is_page=True, is_for_experiments=True),
         ]
 
     def server_routes(self, workspaces: Workspaces, identity: Identity) -> list[Route]:

@@ -55,6 +55,16 @@ def read_manifest(artifacts: ArtifactStore, snapshot_id: str) -> list[Kept]:
         content = b"".join(artifacts.get(ROOT, manifest_path(snapshot_id)))
     except NotFound:
         raise NotFound("snapshot", snapshot_id, "the workspace does not have it") from None
+    return load_manifest(content, snapshot_id)
+
+
+def load_manifest(content: bytes, snapshot_id: str) -> list[Kept]:
+    """Return the files that the content of a manifest lists.
+
+    Raises:
+        InvalidState: the content is not a manifest.
+        SchemaMismatch: a newer version of Runbridge has made it.
+    """
     try:
         manifest = json.loads(content)
         if manifest["format"] > FORMAT:
@@ -62,7 +72,7 @@ def read_manifest(artifacts: ArtifactStore, snapshot_id: str) -> list[Kept]:
         kept = [Kept(*entry) for entry in manifest["files"]]
         if all(_may_be_written(each) for each in kept):
             return kept
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         pass
     raise InvalidState("snapshot", snapshot_id, "damaged (its list of files is not valid)", "intact")
 
@@ -99,6 +109,12 @@ def content_of(artifacts: ArtifactStore, snapshot_id: str, kept: Kept) -> Iterat
 def manifest_path(snapshot_id: str) -> str:
     """Return the artifact path of the manifest of a snapshot."""
     return f"trees/{snapshot_id}.json"
+
+
+def snapshot_id_of(sha256: str) -> str:
+    """Return the id of the snapshot whose manifest has a hash: a UUID of version 8 (RFC 9562)."""
+    variant = "89ab"[int(sha256[16], 16) & 3]
+    return f"{sha256[:8]}-{sha256[8:12]}-8{sha256[13:16]}-{variant}{sha256[17:20]}-{sha256[20:32]}"
 
 
 def content_path(sha256: str) -> str:

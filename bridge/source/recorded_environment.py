@@ -35,9 +35,9 @@ def keep_environment(artifacts: ArtifactStore, has_packages: bool = True) -> str
         has_packages: whether to store Python and its packages too. False if the run uses another Python.
     """
     content = json.dumps(environment_of_process(has_packages), sort_keys=True).encode()
-    id = hashlib.sha256(content).hexdigest()[:32]
-    if artifacts.stat(ROOT, _path(id)) is None:
-        artifacts.put(ROOT, _path(id), content)
+    id = environment_id_of(hashlib.sha256(content).hexdigest())
+    if artifacts.stat(ROOT, environment_path(id)) is None:
+        artifacts.put(ROOT, environment_path(id), content)
     return id
 
 
@@ -48,7 +48,7 @@ def read_environment(artifacts: ArtifactStore, id: str) -> dict[str, Any]:
         NotFound: the workspace does not have it, or it is damaged.
     """
     if ID.fullmatch(id):
-        content = b"".join(artifacts.get(ROOT, _path(id)))
+        content = b"".join(artifacts.get(ROOT, environment_path(id)))
         try:
             found = json.loads(content)
         except ValueError:
@@ -65,8 +65,8 @@ def copy_environment(source: ArtifactStore, target: ArtifactStore, id: str) -> N
         NotFound: as for `read_environment`.
     """
     content = json.dumps(read_environment(source, id), sort_keys=True).encode()
-    if target.stat(ROOT, _path(id)) is None:
-        target.put(ROOT, _path(id), content)
+    if target.stat(ROOT, environment_path(id)) is None:
+        target.put(ROOT, environment_path(id), content)
 
 
 def environment_of_process(has_packages: bool = True) -> dict[str, Any]:
@@ -122,5 +122,11 @@ def _gpus() -> list[str]:
     return found
 
 
-def _path(id: str) -> str:
+def environment_id_of(sha256: str) -> str:
+    """Return the id of the recorded environment whose content has a hash."""
+    return sha256[:32]
+
+
+def environment_path(id: str) -> str:
+    """Return the artifact path of a recorded environment."""
     return f"environments/{id}.json"

@@ -29,6 +29,7 @@ from bridge.source.manifest import (
     manifest_path,
     read_manifest,
     sha256_of,
+    snapshot_id_of,
 )
 from bridge.source.tree import Found, Tree, TreeScan, folders_of, single_file
 from bridge.store.artifacts import ArtifactStore, stream_of
@@ -298,7 +299,7 @@ def _write_manifest(artifacts: ArtifactStore, kept: Sequence[Kept]) -> str:
     if not kept:
         return EMPTY
     manifest = json.dumps({"format": FORMAT, "files": kept}, separators=(",", ":")).encode()
-    snapshot_id = _id_of(sha256_of(manifest).hexdigest())
+    snapshot_id = snapshot_id_of(sha256_of(manifest).hexdigest())
     if not _is_there(artifacts, snapshot_id):
         artifacts.put(ROOT, manifest_path(snapshot_id), manifest)
     return snapshot_id
@@ -308,12 +309,6 @@ def _is_there(artifacts: ArtifactStore, snapshot_id: str) -> bool:
     if snapshot_id == EMPTY:
         return True
     return bool(ID.fullmatch(snapshot_id)) and artifacts.stat(ROOT, manifest_path(snapshot_id)) is not None
-
-
-def _id_of(sha256: str) -> str:
-    """Return a hash as a UUID of version 8, which RFC 9562 reserves for such ids."""
-    variant = "89ab"[int(sha256[16], 16) & 3]
-    return f"{sha256[:8]}-{sha256[8:12]}-8{sha256[13:16]}-{variant}{sha256[17:20]}-{sha256[20:32]}"
 
 
 def _sentences(top: Path, tree: Tree) -> tuple[str, ...]:

@@ -179,10 +179,11 @@ def test_files_are_changed_only_below_their_owners(site: ServerSite, root: str) 
 def test_only_an_admin_deletes_the_files_of_all_runs(site: ServerSite) -> None:
     writer, admin = (bearer(new_token(site.home, role)) for role in ("writer", "admin"))
     content = b"x" + sha256(b"x").digest()
-    for root in ("snapshots", "environments"):
-        address = f"{NATIVE}/files/content?root={root}&path=x"
+    hash = sha256(b"x").hexdigest()
+    for root, stored in (("snapshots", f"files/{hash[:2]}/{hash}"), ("environments", "x")):
+        address = f"{NATIVE}/files/content?root={root}&path={stored}"
         assert site.ask("PUT", address, writer, body=content).status == 200
-        for path in ("x", ""):
+        for path in (stored, ""):
             address = f"{NATIVE}/files?root={root}&path={path}"
             assert site.ask("DELETE", address, writer).status == 403
         assert site.ask("DELETE", address, admin).status == 200

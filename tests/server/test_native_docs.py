@@ -9,7 +9,7 @@ from bridge.server.files.native_routes import file_routes
 from bridge.store.http.methods import METHODS
 
 PAGE = Path(__file__).parents[2] / "docs/native_http_api.md"
-SCOPES = {"arguments": "own", "result": "filtered", "any": "yes", "none": "no"}
+SCOPES = {"arguments": "own", "result": "filtered", "journals": "journals", "any": "yes", "none": "no"}
 
 
 def test_every_method_is_listed() -> None:

@@ -79,7 +79,6 @@ REFUSED: dict[str, dict[str, Any]] = {
     "create_experiment": {"name": "n", "creation_time": 1},
     "resume_purge": {},
     "end_unclaimed": {"now": 1},
-    "end_leases": {"gone": {"j": 1}},
 }
 
 

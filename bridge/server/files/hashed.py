@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from bridge.errors import InvalidValue
 
@@ -32,12 +32,22 @@ class Hashed:
                 return joined[:-DIGEST_BYTES]
         return b""
 
+    @property
+    def stream(self) -> BinaryIO:
+        """This object as a stream that an artifact store can read."""
+        return cast(BinaryIO, self)
+
+    @property
+    def sha256(self) -> str:
+        """The hash at the end of the body. It is known after the last bytes of the file were read."""
+        return self._held.hex()
+
     def check(self, size_bytes: int, sha256: str) -> None:
         """Check that the hash at the end of the body is that of the file.
 
         Raises:
             InvalidValue: it is another one.
         """
-        if self._held.hex() != sha256:
+        if self.sha256 != sha256:
             rule = "must end with the SHA-256 of the file; send the file again"
             raise InvalidValue("body", f"{size_bytes} bytes", rule)

@@ -12,11 +12,11 @@ import asyncio
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any, BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, TypeVar
 
 from starlette.responses import Response
 
-from bridge.errors import InvalidValue, NotAllowed
+from bridge.errors import InvalidValue, NotAllowed, NotFound
 from bridge.records.artifact import ArtifactRecord, check_artifact_path
 from bridge.records.wire import dump_artifact
 from bridge.server.client_versions import of_clients
@@ -24,7 +24,9 @@ from bridge.server.dispatch import error_response
 from bridge.server.files.body import whole_body
 from bridge.server.files.hashed import DIGEST_BYTES, Hashed
 from bridge.server.files.roots import check_root
+from bridge.server.files.seen import SeenFiles
 from bridge.server.files.sent import sent_file
+from bridge.server.files.shared import SNAPSHOTS, put_received
 from bridge.server.files.uploads import Uploads, answered
 from bridge.server.routes import Call, Route
 
@@ -66,7 +68,8 @@ async def _stat(call: Call) -> Response:
     root, path = _value(call, "root"), _value(call, "path")
 
     def work() -> ArtifactRecord | None:
-        return call.workspace.stores.artifacts.stat(_checked(call, root, "read"), path)
+        checked = _checked(call, root, "read")
+        return call.workspace.stores.artifacts.stat(checked, path) if _sees(call, checked, path) else None
 
     record = await _in_thread(call, work)
     return _json({"file": dump_artifact(record) if record else None})
@@ -76,8 +79,10 @@ async def _get(call: Call) -> Response:
     root, path = _value(call, "root"), _value(call, "path")
 
     def work() -> Response:
-        name = path.rpartition("/")[2]
-        return sent_file(call.workspace.stores.artifacts, _checked(call, root, "read"), path, call.headers, name)
+        name, checked = path.rpartition("/")[2], _checked(call, root, "read")
+        if not _sees(call, checked, path):
+            raise NotFound("file", path)
+        return sent_file(call.workspace.stores.artifacts, checked, path, call.headers, name)
 
     return await _in_thread(call, work)
 
@@ -103,8 +108,9 @@ async def _stored(call: Call) -> Response:
     root = await _in_thread(call, lambda: _checked(call, root, "write"))
 
     def store(body: BinaryIO) -> ArtifactRecord:
-        hashed = Hashed(body)
-        return call.workspace.stores.artifacts.put(root, path, cast(BinaryIO, hashed), replace, hashed.check)
+        if root == SNAPSHOTS and call.caller.experiment_id is not None:
+            return SeenFiles.of(call.workspace).put(call.caller.experiment_id, path, Hashed(body))
+        return put_received(call.workspace.stores.artifacts, root, path, Hashed(body), replace)
 
     record = await Uploads.of(call.workspace).receive(call, store, DIGEST_BYTES)
     return _json({"file": dump_artifact(record)})
@@ -119,7 +125,7 @@ async def _append(call: Call) -> Response:
         return _json({"file": dump_artifact(await _in_thread(call, lambda: append(data)))})
 
     def append(data: bytes) -> ArtifactRecord:
-        checked = _checked(call, root, "write")
+        checked = _checked(call, root, "append to")
         uploads = Uploads.of(call.workspace)
         uploads.check_space(len(data))
         record = call.workspace.stores.artifacts.append(checked, path, data, offset)
@@ -131,6 +137,12 @@ async def _append(call: Call) -> Response:
 
 def _checked(call: Call, root: str, action: str) -> str:
     return check_root(call.workspace, call.caller, root, action)
+
+
+def _sees(call: Call, root: str, path: str) -> bool:
+    """Return whether the sender may know that a file below a root exists, if it may read files there."""
+    only = call.caller.experiment_id
+    return only is None or root != SNAPSHOTS or SeenFiles.of(call.workspace).has(only, path)
 
 
 async def _in_thread(call: Call, work: Callable[[], T]) -> T:

@@ -17,7 +17,7 @@ from bridge.records.series import NATIVE
 from bridge.server.dispatch import error_response
 from bridge.server.held import HELD
 from bridge.server.native.prepare import prepared
-from bridge.server.native.scope import check_scope, narrowed
+from bridge.server.one_experiment import narrowed, scoped
 from bridge.server.roles import Caller
 from bridge.server.workspaces import ServedWorkspace
 from bridge.store.backend import Backend
@@ -108,7 +108,7 @@ def _body(method: RemoteMethod, workspace: ServedWorkspace, caller: Caller, sent
     arguments = load_call(method.function, sent.media_type, sent.content)
     tracking = workspace.stores.tracking
     if caller.experiment_id is not None:
-        check_scope(method, arguments, caller.experiment_id, tracking.inner)
+        arguments = scoped(method, arguments, caller.experiment_id, tracking.inner)
     arguments = prepared(method, workspace, caller, arguments)
     invocation = Invocation(method, workspace, caller, sent, arguments)
     if method.is_keyed and sent.key:

@@ -11,6 +11,7 @@ from bridge.errors import InvalidValue
 from bridge.records.artifact import check_artifact_path, check_artifact_root
 from bridge.records.search import ExperimentQuery, RunQuery
 from bridge.server.files.locations import check_experiment_location
+from bridge.server.files.seen import SeenFiles
 from bridge.server.native.received import check_slice
 from bridge.server.patterns import MOST_CHARACTERS, pattern_length
 from bridge.server.roles import Caller
@@ -50,11 +51,22 @@ def _create_experiment(workspace: ServedWorkspace, caller: Caller, arguments: Ar
 
 
 def _create_runs(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    for record in arguments["records"]:
+        _check_properties(workspace, caller, record.properties)
     if caller.user is not None and not caller.may("admin"):  # an administrator may copy the runs of others
         arguments["records"] = tuple(replace(record, user=caller.user) for record in arguments["records"])
     leases = arguments.get("leases", ())
     _claim(workspace, caller, (lease.journal_id for lease in leases))
     arguments["leases"] = delivered_leases(leases, _now())
+
+
+def _update_runs(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    _check_properties(workspace, caller, arguments["changes"].properties)
+
+
+def _check_properties(workspace: ServedWorkspace, caller: Caller, properties: Mapping[str, str]) -> None:
+    if properties and caller.experiment_id is not None:
+        SeenFiles.of(workspace).check_properties(caller.experiment_id, properties)
 
 
 def _claim_run(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
@@ -75,7 +87,7 @@ def _end_unclaimed(workspace: ServedWorkspace, caller: Caller, arguments: Argume
 
 
 def _end_leases(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
-    if not caller.may("admin"):
+    if not _may_use_all(caller):
         journal_ids = [*arguments["gone"], *arguments.get("silent", ())]
         check_journals(workspace.stores.open_store.sql_database, journal_ids, _sender(caller))
 
@@ -92,6 +104,7 @@ def _set_artifacts(workspace: ServedWorkspace, caller: Caller, arguments: Argume
 PREPARE: Mapping[str, Callable[[ServedWorkspace, Caller, Arguments], None]] = {
     "create_experiment": _create_experiment,
     "create_runs": _create_runs,
+    "update_runs": _update_runs,
     "claim_run": _claim_run,
     "append": _append,
     "set_artifacts": _set_artifacts,
@@ -103,7 +116,12 @@ PREPARE: Mapping[str, Callable[[ServedWorkspace, Caller, Arguments], None]] = {
 
 def _claim(workspace: ServedWorkspace, caller: Caller, journal_ids: Iterable[str]) -> None:
     database = workspace.stores.open_store.sql_database
-    claim_journals(database, list(dict.fromkeys(journal_ids)), _sender(caller), caller.may("admin"))
+    claim_journals(database, list(dict.fromkeys(journal_ids)), _sender(caller), _may_use_all(caller))
+
+
+def _may_use_all(caller: Caller) -> bool:
+    """Return whether a caller may use the journals of others, whose points may belong to any experiment."""
+    return caller.may("admin") and caller.experiment_id is None
 
 
 def _sender(caller: Caller) -> Sender:

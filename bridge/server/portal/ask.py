@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from bridge.errors import InvalidValue, NotFound
 from bridge.records.search import Comparison, RunQuery, View
 from bridge.records.search_grammar import parse_run_filter
+from bridge.server.one_experiment import OneExperiment
 from bridge.server.patterns import MOST_CHARACTERS, pattern_length
 from bridge.server.roles import Caller, Role
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from bridge.records.run import RunRecord
     from bridge.server.portal.served import Served
     from bridge.store.artifacts import ArtifactStore
-    from bridge.store.tracking import TrackingStore
+    from bridge.store.backend import Backend
     from bridge.store.views import RunViews
 
 FILTER_BYTES, CLAUSES, LISTED = 16_000, 64, 1_000
@@ -46,14 +47,27 @@ class Ask:
     caller: Caller | None = None
 
     @property
-    def tracking(self) -> TrackingStore:
-        """The store of experiments and runs."""
-        return self.served.stores.tracking
+    def tracking(self) -> Backend:
+        """The store of experiments and runs, as the sender sees it."""
+        store = self.served.stores.tracking
+        if not self.only:
+            return store
+        return cast("Backend", OneExperiment(store, self.only[0], store.inner))
 
     @property
     def views(self) -> RunViews:
-        """The reads for tables and charts."""
-        return self.served.stores.tracking.views
+        """The reads for tables and charts, as the sender sees them."""
+        return self.tracking.views
+
+    @property
+    def only(self) -> tuple[str, ...]:
+        """The experiment to which the role of the sender is limited; empty if it holds for the whole workspace."""
+        limited = self.caller.experiment_id if self.caller else None
+        return () if limited is None else (limited,)
+
+    def sees(self, experiment_id: str) -> bool:
+        """Return whether the sender may see an experiment."""
+        return not self.only or experiment_id in self.only
 
     @property
     def artifacts(self) -> ArtifactStore:

@@ -61,6 +61,7 @@ def post_purge(ask: Ask) -> Response:
     confirm = ask.json().get("confirm")
     if type(confirm) is not int or confirm != len(runs):
         raise InvalidValue("confirm", confirm, f"must be {len(runs)}, the number of runs to remove")
+    ask.tracking.get_runs(runs, latest=False)  # refuses runs that the sender may not change
     remove_runs(ask.served.stores, runs)
     return _done(ask, runs)
 

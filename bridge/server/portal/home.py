@@ -28,10 +28,12 @@ def get_home(ask: Ask) -> Response:
     `days` is the number of runs that started on each of the last 30 days, the last of them today, in UTC.
     """
     cursor, now = ask.served.cursor(), now_ms()
-    everything = ask.tracking.search_experiments(ExperimentQuery(view="all")).items
+    tracking = ask.served.stores.tracking  # all senders share the facts, which each sees for its experiments
+    everything = tracking.search_experiments(ExperimentQuery(view="all")).items
     rows: HomeRows = ask.served.kept("home", HomeRows)
-    facts = rows.facts(ask.views, [one.id for one in everything], now)
-    shown = [one for one in everything if one.lifecycle_stage == "active" or ask.query.get("view") == "all"]
+    facts = rows.facts(tracking.views, [one.id for one in everything], now)
+    seen = [one for one in everything if ask.sees(one.id)]
+    shown = [one for one in seen if one.lifecycle_stage == "active" or ask.query.get("view") == "all"]
     listed = [{**_experiment(one), **facts.get(one.id, NO_RUNS)} for one in shown]
     listed.sort(key=lambda one: -max(one["last_activity"] or 0, one["created"]))
     return json_answer(ask, {"cursor": cursor, "experiments": listed, "running": _running(ask, shown), "time": now})

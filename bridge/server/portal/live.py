@@ -223,7 +223,7 @@ def get_changes(ask: Ask) -> Response:
     `Changes`. If `complete` is false, everything must be read again. While `late` is true, the newest points cannot be
     stored, and no answer contains them.
     """
-    scope = Scope(tuple(ask.words("experiment", 100)), tuple(ask.words("run", 1_000)))
+    scope = _scope(ask)
     since = ask.headers.get("last-event-id") or ask.query.get("since") or None
     first = ask.views.get_changes(since, scope.experiments, scope.runs)
     tracking = ask.served.stores.tracking
@@ -235,6 +235,12 @@ def get_changes(ask: Ask) -> Response:
     watcher: Watcher = ask.served.kept(WATCHER, lambda: Watcher(lambda: ask.served.stores.tracking))
     watcher.check_free()
     return StreamingResponse(_events(watcher, listener), headers=HEADERS, media_type=EVENTS)
+
+
+def _scope(ask: Ask) -> Scope:
+    """Return the subject of a request: the whole workspace, or for some callers only their experiment."""
+    experiments, runs = tuple(ask.words("experiment", 100)), tuple(ask.words("run", 1_000))
+    return Scope(experiments or (ask.only if not runs else ()), runs)
 
 
 def end_streams(served: Served) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from bridge.errors import NotFound
+from bridge.errors import NotAllowed, NotFound
 from bridge.records.failure import stored_json
 from bridge.records.run import RunRecord
 from bridge.records.search import RunQuery
@@ -191,7 +191,7 @@ def _parents(ask: Ask, record: RunRecord) -> list[RunRecord]:
     while above and above not in found and above != record.id and len(found) < MOST_PARENTS:
         try:
             found[above] = ask.run_of(above)
-        except NotFound:
+        except (NotFound, NotAllowed):  # it was removed, or is in an experiment that the sender may not see
             break
         above = found[above].parent_id
     return list(found.values())[::-1]
@@ -199,5 +199,5 @@ def _parents(ask: Ask, record: RunRecord) -> list[RunRecord]:
 
 def _owner(ask: Ask, record: RunRecord) -> dict[str, Any] | None:
     """Return who owns the lease of a run, and when the lease was last renewed; None if no process does."""
-    lease = next((lease for lease in ask.served.stores.tracking.get_leases() if lease.run_id == record.id), None)
+    lease = next((lease for lease in ask.tracking.get_leases() if lease.run_id == record.id), None)
     return lease and {"journal": lease.journal_id, "renewed": lease.time}

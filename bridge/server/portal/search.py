@@ -55,6 +55,8 @@ def get_search(ask: Ask) -> Response:
     if not text or not is_encodable(text):
         return json_answer(ask, {"runs": [], "experiments": [], "keys": [], "files": []})
     names = {one.id: one.name for one in ask.tracking.search_experiments(ExperimentQuery()).items}
+    if not names:
+        return json_answer(ask, {"runs": [], "experiments": [], "keys": [], "files": []})
     wanted = text.translate(FOLDED)
     experiments = [(id, name) for id, name in names.items() if wanted in name.translate(FOLDED)]
     return json_answer(
@@ -71,7 +73,8 @@ def get_search(ask: Ask) -> Response:
 def _runs(ask: Ask, text: str, names: Mapping[str, str]) -> list[dict[str, Any]]:
     clause = Comparison("attribute", "display_name", "ILIKE", f"%{text}%")
     query = RunQuery(tuple(names), (clause,), NEWEST, max_results=MOST_FOUND)
-    ids = [id for id in ask.tracking.get_active_runs([text]) if id == text]
+    exactly = RunQuery(tuple(names), (Comparison("attribute", "run_id", "=", text),))
+    ids = list(ask.tracking.search_run_ids(exactly).items)
     ids += [id for id in ask.tracking.search_run_ids(query).items if id not in ids]
     return [
         {

@@ -86,8 +86,8 @@ def _tagged(entry: Entry, ask: Ask) -> Response:
 
 
 def _etag(ask: Ask) -> str:
-    """Return the ETag of a read. It changes with the version, the workspace, the role and each change of the store."""
-    known = (_version(), ask.served.stores.id, ask.role, ask.served.cursor())
+    """Return the ETag of a read. It changes with the version, the workspace, the rights and the state of the store."""
+    known = (_version(), ask.served.stores.id, ask.role, ask.only, ask.served.cursor())
     return f'"{hashlib.blake2b(repr(known).encode(), digest_size=12).hexdigest()}"'
 
 

@@ -23,6 +23,7 @@ def portal_routes() -> list[Route]:
             _endpoint(entry),
             entry.needs,
             "read" if entry.method == "GET" or entry.path in READS_BY_POST else "write",
+            is_for_experiments=True,  # the handlers read and change only what `Ask` lets the sender see
             is_stream=entry.handler is get_changes,
         )
         for entry in TABLE

@@ -32,7 +32,7 @@ Access = Literal["read", "write"]
 
 Server = Literal["journaled", "inner", "views"]
 
-Scope = Literal["arguments", "result", "any", "none"]
+Scope = Literal["arguments", "result", "journals", "any", "none"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +46,8 @@ class RemoteMethod:
         store: the object of the server that answers. `journaled` is the store that folds before it reads. `inner` is
             the backend below it, which writes to the database directly. `views` are the views of the journaled store.
         scope: what a caller may do whose role holds only for one experiment. With `arguments`, all experiments and runs
-            in the arguments must be in the experiment. With `result`, the result contains only what is in it. `any` is
-            always allowed, and `none` never.
+            in the arguments must be in the experiment. With `result`, the result contains only what is in it. With
+            `journals`, all runs of the owners of the journals must be in it. `any` is always allowed, and `none` never.
         is_long: whether the method may read much, so that it waits for one of few threads.
         in_steps: whether the method changes the database in several transactions.
         has_points: whether the body may contain many points.
@@ -124,7 +124,7 @@ METHODS: dict[str, RemoteMethod] = {
         _write(Backend.claim_run, store="inner"),
         _write(Backend.end_unclaimed, store="inner", scope="none"),
         _read(Backend.get_leases, "inner", scope="result"),
-        _write(Backend.end_leases, store="inner", scope="none"),
+        _write(Backend.end_leases, store="inner", scope="journals"),
         # Journals
         _write(Backend.append, store="inner", has_points=True),
         _read(Backend.get_receipts, "inner", scope="any"),

@@ -2,19 +2,22 @@
 
 The attribute `scope` of a method names the rule. With `arguments`, this module finds the experiments and runs in the
 arguments, and all of them must belong to the experiment. Runs that do not exist are ignored, as the stores do.
+With `journals`, all runs that the owners of the journals hold must belong to the experiment.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
+from inspect import signature
 from typing import Any
 
 from bridge.errors import NotAllowed
 from bridge.records.run import RunChanges, RunRecord
-from bridge.records.search import RunQuery
+from bridge.records.search import Comparison, ExperimentQuery, RunQuery
 from bridge.store.backend import Backend
-from bridge.store.http.methods import RemoteMethod
+from bridge.store.http.methods import METHODS, RemoteMethod
 
 
 @dataclass
@@ -28,7 +31,8 @@ class Named:
 
 def _query(named: Named, query: RunQuery) -> None:
     named.experiments |= set(query.experiment_ids)
-    named.is_open |= not query.experiment_ids
+    named.runs |= {query.below} if query.below else set()
+    named.is_open |= not query.experiment_ids and query.below is None
 
 
 def _records(named: Named, records: Iterable[Any]) -> None:
@@ -75,8 +79,10 @@ def named_in(arguments: Mapping[str, Any]) -> Named:
     return named
 
 
-def check_scope(method: RemoteMethod, arguments: Mapping[str, Any], experiment_id: str, store: Backend) -> None:
-    """Check that a caller whose role holds for one experiment may call a method.
+def scoped(method: RemoteMethod, arguments: Mapping[str, Any], experiment_id: str, store: Backend) -> dict[str, Any]:
+    """Check that a caller whose role holds for one experiment may call a method, and return the arguments for it.
+
+    A search for experiments, or for children in any experiment, is limited to the experiment.
 
     Raises:
         NotAllowed: the call is about something else.
@@ -88,8 +94,21 @@ def check_scope(method: RemoteMethod, arguments: Mapping[str, Any], experiment_i
         is_about_nothing = not named.experiments and not named.runs
         if named.is_open or experiments - {experiment_id} or (is_about_nothing and method.name == "get_changes"):
             raise _refused(method, experiment_id)
+    elif method.scope == "journals":
+        journals = {*arguments.get("gone", ()), *arguments.get("silent", ())}
+        held = [lease.run_id for lease in store.get_leases() if lease.journal_id in journals]
+        runs = store.get_runs(held, latest=False).values()
+        if any(record.experiment_id != experiment_id for record in runs):
+            raise _refused(method, experiment_id)
     elif method.scope == "none":
         raise _refused(method, experiment_id)
+    query = arguments.get("query")
+    if isinstance(query, ExperimentQuery):
+        clause = Comparison("attribute", "experiment_id", "=", experiment_id)
+        return {**arguments, "query": replace(query, filter=(*query.filter, clause))}
+    if isinstance(query, RunQuery) and not query.experiment_ids:
+        return {**arguments, "query": replace(query, experiment_ids=(experiment_id,))}
+    return dict(arguments)
 
 
 def _refused(method: RemoteMethod, experiment_id: str) -> NotAllowed:
@@ -103,7 +122,39 @@ def narrowed(method: RemoteMethod, result: Any, experiment_id: str, store: Backe
     if method.name == "find_experiment":
         return result if result is not None and result.id == experiment_id else None
     if method.name == "search_experiments":
-        return replace(result, items=tuple(record for record in result.items if record.id == experiment_id))
+        return result  # `scoped` has limited the search
     runs = store.get_runs([lease.run_id for lease in result], latest=False)
     inside = {record.id for record in runs.values() if record.experiment_id == experiment_id}
     return [lease for lease in result if lease.run_id in inside]
+
+
+class OneExperiment:
+    """A store, or its views, as a caller sees them whose role holds only for one experiment.
+
+    It has the methods in the table of `bridge.store.http.methods`, with the same rules as over HTTP.
+
+    Args:
+        store: the store or the views.
+        experiment_id: the experiment.
+        backend: finds the experiments of runs.
+    """
+
+    def __init__(self, store: Any, experiment_id: str, backend: Backend) -> None:
+        self._store, self._experiment_id, self._backend = store, experiment_id, backend
+
+    def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name not in METHODS:
+            raise AttributeError(name)
+        return partial(self._call, METHODS[name])
+
+    @property
+    def views(self) -> OneExperiment:
+        """The views of the store."""
+        return OneExperiment(self._store.views, self._experiment_id, self._backend)
+
+    def _call(self, method: RemoteMethod, *given: Any, **named: Any) -> Any:
+        arguments = dict(signature(method.function).bind(self, *given, **named).arguments)
+        del arguments["self"]
+        checked = scoped(method, arguments, self._experiment_id, self._backend)
+        result = getattr(self._store, method.name)(**checked)
+        return narrowed(method, result, self._experiment_id, self._backend)
