@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from server_site import bearer, new_token, server_site
 
 from bridge.errors import BridgeError
 from bridge.server.folding import FoldedWorkspace
+from bridge.server.openapi import description_of
+from bridge.server.routes import Route
 from bridge.server.serve import RunningServer
 from bridge.server.settings import Settings
 from bridge.server.workspaces import ServedWorkspace, Workspaces
@@ -208,3 +210,18 @@ def test_the_figures_need_a_reader_or_this_computer(tmp_path: Path) -> None:
         assert site.ask("GET", "/metrics", forwarded, bearer(text)).status == 200
         assert site.ask("GET", "/healthz", forwarded).status == 200
     named["first"].close()
+
+
+def test_the_description_of_the_routes_is_made_once(stores: WorkspaceStores, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+
+    def counting(*routes: Iterable[Route]) -> dict[str, object]:
+        made.append(description_of(*routes))
+        return made[-1]
+
+    monkeypatch.setattr("bridge.server.serve.description_of", counting)
+    with running(stores) as server:
+        client = ready(server)
+        first, second = (client.ask("GET", "/api/bridge/openapi.json") for _ in range(2))
+    assert len(made) == 1 and first[0] == 200 and first[1]["Content-Type"] == "application/json"
+    assert json.loads(first[2]) == made[0] == json.loads(second[2])
