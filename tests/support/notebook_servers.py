@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import sysconfig
@@ -14,6 +13,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from benchmarks.harness.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ["jupyterlab>=4.4", "marimo>=0.14"]
@@ -78,14 +79,6 @@ def marimo(file: Path) -> Iterator[str]:
     places = {name: str(file.parent / "marimo") for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")}
     with _server(command, file.parent, places, f"http://127.0.0.1:{port}/health"):
         yield f"http://127.0.0.1:{port}/"
-
-
-def free_port() -> int:
-    """Return a port that is free now."""
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
 
 
 @contextmanager

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +13,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
+
+from benchmarks.harness.servers import free_port
 
 
 class Server(NamedTuple):
@@ -60,7 +60,7 @@ def running(
 
     Its working folder is that of the log, because MLflow creates a database there, which two servers must not share.
     """
-    port = _free_port()
+    port = free_port()
     line = [sys.executable, "-m", "mlflow", *words, "--host", "127.0.0.1", "--port", str(port)]
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -78,18 +78,6 @@ def running(
     finally:
         if process.poll() is None:
             server.end(signal.SIGTERM)
-
-
-def _free_port() -> int:
-    """Return a free port that the system gives to no connection of its own, because MLflow starts for many seconds."""
-    while True:
-        port = random.randrange(10_000, 32_000)  # Linux gives 32,768 and higher ones to connections
-        with socket.socket() as free:
-            try:
-                free.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 def _wait_for(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
