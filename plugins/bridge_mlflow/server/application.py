@@ -22,6 +22,7 @@ from bridge.server.dispatch import not_found
 from bridge.server.plugin_routes import MlflowMode
 from bridge.server.routes import JSON_BYTES, Call, Endpoint, Route
 from bridge_mlflow.server.environment import prepare
+from bridge_mlflow.server.hot.failures import NO_ENDPOINT, SWITCHED_OFF, refused
 from bridge_mlflow.server.named_workspace import WORKSPACE_HEADER
 from bridge_mlflow.server.table import Entry
 
@@ -145,9 +146,8 @@ def path_of(template: str, parameters: Mapping[str, str]) -> str | None:
 
 def switched_off() -> Response:
     """Return the answer of a server that does not load MLflow's application, in the form of MLflow's errors."""
-    sentence = "This server does not load MLflow's application: start it with `runbridge server --mlflow lazy`."
-    content = json.dumps({"error_code": "ENDPOINT_NOT_FOUND", "message": sentence})
-    return Response(content, 404, media_type="application/json")
+    status, body = refused(NO_ENDPOINT, SWITCHED_OFF)
+    return Response(json.dumps(body), status, media_type="application/json")
 
 
 class Forwarded:

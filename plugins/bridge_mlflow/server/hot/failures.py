@@ -14,6 +14,11 @@ from bridge_mlflow.translate.refusals import Refusal, refusal_of
 
 logger = logging.getLogger("bridge")
 
+NO_ENDPOINT = "ENDPOINT_NOT_FOUND"
+
+SWITCHED_OFF = "This server does not load MLflow's application: start it with `runbridge server --mlflow lazy`."
+"""The message of the answer to a request that needs MLflow, on a server that never imports it."""
+
 STATUSES = {
     "INVALID_PARAMETER_VALUE": 400,
     "BAD_REQUEST": 400,
@@ -21,6 +26,7 @@ STATUSES = {
     "UNAUTHENTICATED": 401,
     "PERMISSION_DENIED": 403,
     "RESOURCE_DOES_NOT_EXIST": 404,
+    NO_ENDPOINT: 404,
     "REQUEST_LIMIT_EXCEEDED": 429,
     "NOT_IMPLEMENTED": 501,
     "TEMPORARILY_UNAVAILABLE": 503,
@@ -40,7 +46,7 @@ CLASSES = {
 }
 """The error class of a code, if it is not the code itself."""
 
-WITHOUT_CLASS = frozenset({"UNAUTHENTICATED", "NOT_IMPLEMENTED", "RESOURCE_EXHAUSTED"})
+WITHOUT_CLASS = frozenset({"UNAUTHENTICATED", "NOT_IMPLEMENTED", "RESOURCE_EXHAUSTED", NO_ENDPOINT})
 
 
 def failure(error: Exception) -> tuple[int, dict[str, Any]]:

@@ -1,7 +1,8 @@
-"""When a hot route may import MLflow: for the error message of a filter or an order that is not valid."""
+"""When a hot route may import MLflow: for an error message of a search, and to change MLflow's own tables."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -33,3 +34,14 @@ def preparing(prepared: Callable[[], None]) -> Iterator[None]:
         yield
     finally:
         before_import.reset(token)
+
+
+def can_import() -> bool:
+    """Return whether MLflow is imported already, or this call may import it. Then this process is prepared for that."""
+    if "mlflow" in sys.modules:
+        return True
+    try:
+        before_import.get()()
+    except ImportError:
+        return False
+    return True

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import nullcontext
+from contextvars import copy_context
 from typing import NamedTuple
 
 import orjson
@@ -35,8 +36,6 @@ QUICK_BYTES = 256 * 1024
 """Larger bodies are read in a thread, so that no other request waits for that."""
 
 NO_CONTENT = b"{}"
-
-SEARCHES = frozenset({"/experiments/search", "/runs/search"})
 
 OF_ALL_EXPERIMENTS = frozenset({"/experiments/create", "/experiments/search"})
 """Calls for which a token of one experiment is not enough."""
@@ -89,13 +88,14 @@ TABLE = (
 
 
 def hot_routes(options: PluginOptions | None = None) -> list[Route]:
-    """Return the routes. The options tell whether a search that is not valid may import MLflow."""
+    """Return the routes. The options tell whether the calls may import MLflow."""
     found = []
     prepared = preparation(options or PluginOptions())
-    calls = [_with_import(hot, prepared) if hot.path in SEARCHES else hot for hot in TABLE]
+    calls = [_with_import(hot, prepared) for hot in TABLE]
     for prefix in PREFIXES:
         found += [_route(prefix, hot, _endpoint(hot)) for hot in calls]
-        found += [_route(prefix, LOG_METRIC, log_metric), _route(prefix, LOG_BATCH, log_batch)]
+        found.append(_route(prefix, LOG_METRIC, _log_metric(_with_import(LOG_METRIC, prepared))))
+        found.append(_route(prefix, LOG_BATCH, _log_batch(_with_import(LOG_BATCH, prepared))))
     # MLflow's server has this route only for its page.
     found.append(_route(PREFIXES[1], HISTORY_BULK, _endpoint(HISTORY_BULK)))
     return found
@@ -106,24 +106,32 @@ LOG_BATCH = Hot("POST", "/runs/log-batch", metrics.log_batch, "write")
 HISTORY_BULK = Hot("GET", "/metrics/get-history-bulk", metrics.history_bulk, "read")
 
 
-async def log_metric(call: Call) -> ASGIApp:
-    """Log a point."""
-    asked, workspace = await _asked(call)
-    if _may_be_quick(asked) and batch.log_metric(asked.body, workspace):
-        return _json(200, NO_CONTENT)
-    return await _in_thread(LOG_METRIC, asked, workspace, call)
+def _log_metric(slow: Hot) -> Endpoint:
+    """Return the endpoint that logs a point. `slow` is the call for what the quick path does not accept."""
+
+    async def log_metric(call: Call) -> ASGIApp:
+        asked, workspace = await _asked(call)
+        if _may_be_quick(asked) and batch.log_metric(asked.body, workspace):
+            return _json(200, NO_CONTENT)
+        return await _in_thread(slow, asked, workspace, call)
+
+    return log_metric
 
 
-async def log_batch(call: Call) -> ASGIApp:
-    """Log points, params and tags."""
-    asked, workspace = await _asked(call)
-    if not _may_be_quick(asked) or (found := batch.points_of_batch(asked.body)) is None:
-        return await _in_thread(LOG_BATCH, asked, workspace, call)
-    if batch.log_quickly(*found, workspace):
-        return _json(200, NO_CONTENT)
-    # The first points of a run, or of new keys. Asking whether the run exists can take a moment.
-    known = LOG_BATCH._replace(handler=lambda _, there: batch.log_points(*found, there))
-    return await _in_thread(known, asked, workspace, call)
+def _log_batch(slow: Hot) -> Endpoint:
+    """Return the endpoint that logs points, params and tags. `slow` is the call for what has no quick path."""
+
+    async def log_batch(call: Call) -> ASGIApp:
+        asked, workspace = await _asked(call)
+        if not _may_be_quick(asked) or (found := batch.points_of_batch(asked.body)) is None:
+            return await _in_thread(slow, asked, workspace, call)
+        if batch.log_quickly(*found, workspace):
+            return _json(200, NO_CONTENT)
+        # The first points of a run, or of new keys. Asking whether the run exists can take a moment.
+        known = LOG_BATCH._replace(handler=lambda _, there: batch.log_points(*found, there))
+        return await _in_thread(known, asked, workspace, call)
+
+    return log_batch
 
 
 def _with_import(hot: Hot, prepared: Callable[[], None]) -> Hot:
@@ -163,7 +171,14 @@ def _may_be_quick(asked: Asked) -> bool:
 
 async def _in_thread(hot: Hot, asked: Asked, workspace: HotWorkspace, call: Call) -> Response:
     threads: Executor = call.workspace.served.read_threads if hot.access == "read" else workspace.write_threads
-    return await asyncio.get_running_loop().run_in_executor(threads, _answer, hot, asked, workspace)
+    return await asyncio.get_running_loop().run_in_executor(
+        threads,
+        copy_context().run,  # MLflow's own tables are opened for the workspace of the request
+        _answer,
+        hot,
+        asked,
+        workspace,
+    )
 
 
 def _answer(hot: Hot, asked: Asked, workspace: HotWorkspace) -> Response:

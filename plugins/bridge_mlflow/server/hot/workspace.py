@@ -15,6 +15,8 @@ from bridge.store.workspace_stores import WorkspaceStores
 from bridge_mlflow.addresses import PROXY_ROOT
 from bridge_mlflow.called_workspace import CalledWorkspace
 from bridge_mlflow.server.environment import import_quietly
+from bridge_mlflow.server.hot.failures import NO_ENDPOINT, SWITCHED_OFF
+from bridge_mlflow.server.hot.importing import can_import
 from bridge_mlflow.translate.refusals import Refusal
 
 if TYPE_CHECKING:
@@ -54,9 +56,20 @@ class HotWorkspace(CalledWorkspace):
 
     @property
     def companion(self) -> Companion:
-        """The companion. The first use imports MLflow, which then sends no usage data."""
+        """The companion. The first use imports MLflow, which then sends no usage data.
+
+        Raises:
+            Refusal: the server was started with `--mlflow off`.
+        """
+        if not can_import():
+            raise Refusal(SWITCHED_OFF, NO_ENDPOINT)
         import_quietly()
         return super().companion
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether MLflow's own tables exist, and this server may change them. Otherwise its next user updates them."""
+        return super().has_tables and can_import()
 
     def checked_location(self, location: str) -> str:
         """Return a location in the workspace, or below a prefix that the operator of the server has allowed.
