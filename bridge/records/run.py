@@ -51,6 +51,12 @@ A search for runs of a type finds a run if this property or the field `type` of 
 
 RUN_ID = re.compile(rf"[a-zA-Z0-9][\w\-]{{0,{RUN_ID_LENGTH - 1}}}")
 
+RESERVED_RUN_IDS = frozenset({"models", "traces"})
+"""The folders beside those of runs, in the artifacts of an experiment. MLflow's logged models and traces have them.
+
+Source: MLflow 3.17.2, `SqlAlchemyStore.MODELS_FOLDER_NAME` and `TRACE_FOLDER_NAME`.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
@@ -229,6 +235,20 @@ def check_run_id(run_id: object) -> str:
         rule = f"must begin with a letter or digit and have {allowed}"
         raise InvalidValue("run id", run_id, rule)
     return run_id
+
+
+def check_new_run_id(run_id: object) -> str:
+    """Check the id of a new run, and return it.
+
+    Raises:
+        InvalidValue: the run id does not follow MLflow's rule, or the artifacts of an experiment have a folder of that
+            name for something else.
+    """
+    checked = check_run_id(run_id)
+    if checked.lower() in RESERVED_RUN_IDS:  # some disks do not distinguish upper and lower case
+        rule = "is the name of the folder for the models or traces of an experiment: choose another id"
+        raise InvalidValue("run id", run_id, rule)
+    return checked
 
 
 def check_run_time(what: str, value: Any) -> int:

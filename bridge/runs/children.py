@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from bridge.address import check_folder
 from bridge.capture.session import RunSession
 from bridge.errors import InvalidValue, NotFound
-from bridge.records.run import RunRecord, check_run_id
+from bridge.records.run import RunRecord, check_new_run_id
 from bridge.records.series import check_key
 from bridge.records.text import check_text_or_none
 from bridge.store.one_run import get_run
@@ -23,7 +23,7 @@ def start_child(
 ) -> RunSession:
     """Start one run inside a run; see `Run.child_run`."""
     check_folder("outputs", outputs)
-    checked = None if run_id is None else check_run_id(run_id)
+    checked = None if run_id is None else check_new_run_id(run_id)
     name = check_text_or_none("name", name)
     record = new_run(place.experiment_id, run_id=checked, display_name=name, parent_id=place.run_id)
     (session,) = _start(place, [record])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import AlreadyExists, NotAllowed
 from bridge.records.labels import run_tag_values
-from bridge.records.run import RunChanges, RunRecord, Status, check_run_id, new_display_name, new_run_id
+from bridge.records.run import RunChanges, RunRecord, Status, check_new_run_id, new_display_name, new_run_id
 from bridge.records.times import now_ms
 from bridge.records.user import user_name
 from bridge.store.one_run import get_run
@@ -118,6 +118,6 @@ def free_run_id(stores: WorkspaceStores, run_id: str | None) -> str:
     """
     if run_id is None:
         return new_run_id()
-    if stores.tracking.get_runs((check_run_id(run_id),), latest=False):
+    if stores.tracking.get_runs((check_new_run_id(run_id),), latest=False):
         raise AlreadyExists("run", run_id)
     return run_id

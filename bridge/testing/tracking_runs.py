@@ -64,7 +64,13 @@ class RunPromises:
         with pytest.raises(InvalidValue):
             create_run(store, RunRecord(run_id, "0"))
 
-    @pytest.mark.parametrize("run_id", ["a", "A-b_9", "x" * 256, "0" * 32])
+    @pytest.mark.parametrize("run_id", ["models", "traces", "Models"])
+    def test_a_run_id_that_names_a_folder_of_mlflow_is_refused(self, store: TrackingStore, run_id: str) -> None:
+        with pytest.raises(InvalidValue, match=f"run id.*{run_id}.*choose another id"):
+            create_run(store, RunRecord(run_id, "0"))
+        assert not store.get_runs((run_id,))
+
+    @pytest.mark.parametrize("run_id", ["a", "A-b_9", "x" * 256, "0" * 32, "models-1"])
     def test_a_run_id_of_mlflows_form_is_taken(self, store: TrackingStore, run_id: str) -> None:
         assert create_run(store, RunRecord(run_id, "0")).id == run_id
         assert get_run(store, run_id).id == run_id

@@ -22,6 +22,7 @@ from bridge.records.run import (
     RunRecord,
     changed_facts,
     check_expected,
+    check_new_run_id,
     check_run_id,
 )
 from bridge.records.times import stored_time
@@ -61,6 +62,7 @@ def create(c: Connection, records: Sequence[RunRecord], leases: Sequence[Lease] 
     for record in records:
         start = active[record.experiment_id], record.start_time
         if record.id not in there:
+            check_new_run_id(record.id)
             there[record.id] = start
             new[record.id] = record
         elif there[record.id] != start:

@@ -21,7 +21,7 @@ from bridge.records.run import (
     changed_facts,
     check_claimable,
     check_expected,
-    check_run_id,
+    check_new_run_id,
 )
 from bridge.records.search import ExperimentQuery, RunQuery
 from bridge.records.series import NATIVE, Point, SeriesRecord, definition_of, imprecise_warning
@@ -140,7 +140,8 @@ class MemoryStore(Backend):
         with self._lock:
             starts = {run_id: (run.record.experiment_id, run.record.start_time) for run_id, run in self._runs.items()}
             for record in records:
-                check_run_id(record.id)
+                if record.id not in self._runs:
+                    check_new_run_id(record.id)
                 self._active_experiment(record.experiment_id)
                 same = record.experiment_id, record.start_time
                 if starts.setdefault(record.id, same) != same:
