@@ -31,6 +31,8 @@ from bridge.store.one_run import get_series
 from bridge.store.workspace_stores import WorkspaceStores
 from bridge.testing.slices import Entry, make_slice
 
+MODEL, LOSS = Column("param", "model"), Column("metric", "loss")
+
 
 @pytest.fixture(scope="module")
 def stores(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WorkspaceStores]:
@@ -93,6 +95,37 @@ def test_points_without_a_key_go_into_the_journal_of_the_server(server: RunningS
 
 def _journals(stores: WorkspaceStores) -> list[str]:
     return [path.stem for path in (Path(stores.address) / "journal").glob("*.log")]
+
+
+@pytest.mark.parametrize(
+    "wrong, sentence",
+    [
+        ({"limit": 1_001}, "limit.*1001.*must be at most 1000"),
+        ({"by": [MODEL] * 101}, "by.*101.*must have at most 100 columns"),
+        ({"of": [LOSS] * 101}, "of.*101.*must have at most 100 columns"),
+    ],
+)
+def test_groups_of_runs_have_limits(server: RunningServer, wrong: dict[str, Any], sentence: str) -> None:
+    store = HttpBackend(server.address)
+    given: dict[str, Any] = {"query": RunQuery(("0",)), "by": [MODEL] * 100, "of": [LOSS] * 100, "limit": 1_000}
+    assert store.views.group_runs(**given)
+    with pytest.raises(InvalidValue, match=sentence):
+        store.views.group_runs(**{**given, **wrong})
+    store.close()
+
+
+def test_keys_are_listed_page_by_page(server: RunningServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.server.native.prepare.MOST_KEYS", 2)
+    store = HttpBackend(server.address)
+    store.create_runs([RunRecord("tagged", "0", tags=dict.fromkeys("abcde", "x"))])
+    found: list[str] = []
+    page = store.views.list_keys(["0"], "tag", limit=2**40)
+    while page.next_token:
+        assert len(page.items) == 2
+        found += [key.key for key in page.items]
+        page = store.views.list_keys(["0"], "tag", limit=2**40, page_token=page.next_token)
+    assert [*found, *(key.key for key in page.items)] == list("abcde")
+    store.close()
 
 
 @pytest.mark.parametrize("key", ["x", "0" * 31, "0" * 34, "zz" * 16])

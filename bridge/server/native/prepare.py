@@ -23,6 +23,9 @@ from bridge.store.sql.senders import Sender, check_journals, claim_journals
 CLAUSES, LISTED, ORDERS = 64, 1_000, 8
 """The greatest numbers of clauses in a filter, of values in all its lists, and of keys of an order."""
 
+MOST_KEYS, MOST_GROUPS, COLUMNS = 20_000, 1_000, 100
+"""The greatest numbers of keys on a page, of groups of runs, and of the columns that form and summarise groups."""
+
 Arguments = dict[str, Any]
 
 
@@ -101,6 +104,22 @@ def _set_artifacts(workspace: ServedWorkspace, caller: Caller, arguments: Argume
             raise InvalidValue("artifact", record.path, "must have a size and a time, because only files are listed")
 
 
+def _list_keys(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    if "limit" in arguments:
+        arguments["limit"] = min(arguments["limit"], MOST_KEYS)  # the page has the token of the next one
+
+
+def _group_runs(workspace: ServedWorkspace, caller: Caller, arguments: Arguments) -> None:
+    for name, count, most in (
+        ("by", len(arguments["by"]), COLUMNS),
+        ("of", len(arguments["of"]), COLUMNS),
+        ("limit", arguments.get("limit", 0), MOST_GROUPS),
+    ):
+        if count > most:
+            what = f"must be at most {most}" if name == "limit" else f"must have at most {most} columns"
+            raise InvalidValue(name, count, what)
+
+
 PREPARE: Mapping[str, Callable[[ServedWorkspace, Caller, Arguments], None]] = {
     "create_experiment": _create_experiment,
     "create_runs": _create_runs,
@@ -110,6 +129,8 @@ PREPARE: Mapping[str, Callable[[ServedWorkspace, Caller, Arguments], None]] = {
     "set_artifacts": _set_artifacts,
     "end_unclaimed": _end_unclaimed,
     "end_leases": _end_leases,
+    "list_keys": _list_keys,
+    "group_runs": _group_runs,
 }
 """For some methods, a function that checks and changes the arguments."""
 
