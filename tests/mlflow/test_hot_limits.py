@@ -6,6 +6,8 @@ import json
 import subprocess
 import sys
 import textwrap
+import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -175,3 +177,23 @@ def test_a_run_has_the_user_of_the_token(workspace: HotWorkspace, role: Any, use
 def _post(server: RunningServer, path: str, body: bytes) -> requests.Response:
     headers = {"Content-Type": "application/json"}
     return requests.post(f"{server.address}{API}/{path}", body, headers=headers, timeout=60)
+
+
+def test_the_first_request_to_a_workspace_delays_no_other(opened: WorkspaceStores, server: RunningServer) -> None:
+    opened.tracking.delete_experiment("0", 1)
+    opened.tracking.purge_experiment("0")  # so that the first request creates the experiment again
+    answers = []
+
+    def ask() -> None:
+        answers.append(requests.get(f"{server.address}{API}/experiments/get?experiment_id=0", timeout=30).status_code)
+
+    thread = threading.Thread(target=ask)
+    with opened.open_store.sql_database.write():
+        thread.start()
+        while server.connections.open == 0 and not answers:
+            time.sleep(0.01)
+        for _ in range(20):
+            assert requests.get(f"{server.address}/healthz", timeout=30).status_code == 200
+        assert not answers
+    thread.join(30)
+    assert answers == [200]

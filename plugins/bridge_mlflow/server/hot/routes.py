@@ -159,6 +159,8 @@ def _endpoint(hot: Hot) -> Endpoint:
 
 async def _asked(call: Call) -> tuple[Asked, HotWorkspace]:
     workspace, body = HotWorkspace.of(call.workspace), await call.body()
+    if not workspace.is_ready:
+        await asyncio.get_running_loop().run_in_executor(workspace.write_threads, workspace.make_ready)
     query, content_type = call.scope["query_string"], call.headers.get("content-type")
     check = Scope(call.caller, workspace).check
     return Asked(call.method, query, content_type, body, call.caller, check), workspace

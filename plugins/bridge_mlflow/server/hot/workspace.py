@@ -29,6 +29,10 @@ WRITE_THREADS = 2
 class HotWorkspace(CalledWorkspace):
     """A workspace of the server. Its artifacts are sent and received through the server.
 
+    Attributes:
+        write_threads: the threads in which calls that write wait for the database.
+        is_ready: whether `make_ready` has returned. No call is answered before.
+
     Args:
         stores: the stores.
         allowed: the prefixes below which artifact locations may be.
@@ -38,8 +42,13 @@ class HotWorkspace(CalledWorkspace):
         super().__init__(stores)
         self._allowed = allowed
         self.write_threads = ThreadPoolExecutor(WRITE_THREADS, "mlflow-writes")
-        if os.access(stores.address, os.W_OK):
-            restore_default_experiment(stores)
+        self.is_ready = False
+
+    def make_ready(self) -> None:
+        """Create experiment 0 again if it was purged. That may wait for other processes that write."""
+        if os.access(self.stores.address, os.W_OK):
+            restore_default_experiment(self.stores)
+        self.is_ready = True
 
     @classmethod
     def of(cls, workspace: ServedWorkspace) -> HotWorkspace:
