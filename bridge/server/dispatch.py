@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from bridge.errors import BridgeError, InvalidValue, NotAllowed, NotAuthenticated, StoreUnavailable
 from bridge.records.wire import dump_error
 from bridge.server.audited import Log, body_of, is_audited, record, target_of
+from bridge.server.head_requests import is_head, remove_range, without_body
 from bridge.server.headers import secure
 from bridge.server.held import HELD
 from bridge.server.hosts import values_of
@@ -137,6 +138,8 @@ class Dispatcher:
                 receive = await self._prepare(scope, receive, found)
                 call = Call(scope, receive, send, found.caller, found.workspace, found.match.values)
                 answer = await found.match.route.endpoint(call)
+                if is_head(scope):
+                    answer = without_body(answer)
         except BridgeError as error:
             answer = error_response(error)
         except ClientDisconnect:
@@ -151,13 +154,16 @@ class Dispatcher:
         raw_path = raw_path[len(self._base_path) :]
         name, rest = _split(raw_path)
         workspace = self._workspaces.only if name is None else self._workspaces.get(name)
-        match = self.table.find(scope["method"], rest) if workspace or name is not None else None
+        method = "GET" if is_head(scope) else scope["method"]
+        match = self.table.find(method, rest) if workspace or name is not None else None
         prefix = "" if name is None else f"/w/{name}"
         if match is None:
-            match = self.server_table.find(scope["method"], raw_path)
+            match = self.server_table.find(method, raw_path)
             name, workspace, prefix = None, None, ""
-        if match is None:
+        if match is None or (is_head(scope) and match.route.access != "read"):
             return not_found()
+        if is_head(scope):
+            remove_range(scope)
         scope["root_path"] = self._base_path + prefix
         refused = too_large(scope, match.route)
         if refused is not None:

@@ -64,7 +64,7 @@ class Route:
     """One route.
 
     Attributes:
-        method: the HTTP method. A route for GET answers HEAD only if there is another route for HEAD.
+        method: the HTTP method. A route for GET that only reads also answers HEAD.
         path: the template below the workspace. A part `{name}` stands for one part that is not empty. One part can be
             `{name:path}`, which stands for all parts up to those that follow it in the template, and may be empty.
         endpoint: answers the request.

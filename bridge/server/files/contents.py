@@ -78,8 +78,12 @@ class PiecesResponse(StreamingResponse):
         except CutShort as error:  # the server closes the connection, so the browser knows that the end is missing
             logger.warning("A file became shorter while it was sent: its last %d bytes are missing.", error.args[0])
         finally:
-            if isinstance(self._pieces, Generator):
-                self._pieces.close()
+            self.close()
+
+    def close(self) -> None:
+        """Close the generator."""
+        if isinstance(self._pieces, Generator):
+            self._pieces.close()
 
 
 class Span(NamedTuple):

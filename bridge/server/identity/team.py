@@ -83,8 +83,10 @@ class TeamIdentity:
         secrets = self._cookies.find(scope)
         sessions = ((secret, self._accounts.of_session(secret)) for secret in secrets)
         secret, of_session = next(((secret, found) for secret, found in sessions if found), ("", None))
-        is_page = route.is_page and scope["method"] == "GET"
-        exchanged = self._sign_in.exchange(scope, of_session is not None) if is_page else None
+        is_page = route.is_page and scope["method"] in ("GET", "HEAD")
+        # A program that looks at a link must not use up its code, so HEAD does not.
+        can_exchange = is_page and scope["method"] == "GET"
+        exchanged = self._sign_in.exchange(scope, of_session is not None) if can_exchange else None
         if exchanged is not None:
             return exchanged
         if of_session is not None:
