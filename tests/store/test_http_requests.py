@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import pickle
 import threading
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, NamedTuple
 
 import pytest
+import requests
 
 from bridge.errors import BridgeError, NotFound, StoreUnavailable
 from bridge.records.wire import dump_error
@@ -265,3 +267,16 @@ def test_a_run_that_does_not_exist_is_the_same_error_as_locally(server: Scripted
     with pytest.raises(NotFound, match="There is no run 'x'") as raised:
         ask(server, Scripted(404, content, {"Content-Type": "application/json"}))
     assert (raised.value.kind, raised.value.name) == ("run", "x")
+
+
+def test_a_program_that_logs_everything_sees_its_own_connections_and_not_ours(
+    server: ScriptedServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = HttpBackend(server.address)
+    with caplog.at_level(logging.DEBUG):
+        server.script = [Scripted(), Scripted(503, b"", {"Retry-After": "0"}), OK]
+        assert store.find_workspace_id() == "an id"
+        assert [record.name for record in caplog.records if record.name.startswith("urllib3")] == []
+        requests.post(server.address, b"", timeout=30)
+    assert [record.name for record in caplog.records if record.name.startswith("urllib3")]
+    store.close()

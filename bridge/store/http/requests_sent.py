@@ -16,6 +16,7 @@ from bridge.records.wire import load_error
 from bridge.store.http.methods import PROTOCOL_HEADER, WORKSPACE_HEADER
 from bridge.store.http.patience import seconds_left, waited
 from bridge.store.http.protocol import Protocol
+from bridge.store.http.quiet import install, quietly
 from bridge.store.token import VARIABLE
 
 if TYPE_CHECKING:
@@ -190,16 +191,17 @@ class Requests:
         if self.workspace_id:
             given[WORKSPACE_HEADER] = self.workspace_id
         seconds = max(seconds, LEAST_SECONDS)
-        return self._open_session().request(
-            method,
-            self.address + path,
-            params=parameters,
-            data=body,
-            headers=given,
-            timeout=(min(CONNECT_SECONDS, seconds), min(READ_SECONDS, seconds)),
-            stream=True,
-            allow_redirects=False,
-        )
+        with quietly():
+            return self._open_session().request(
+                method,
+                self.address + path,
+                params=parameters,
+                data=body,
+                headers=given,
+                timeout=(min(CONNECT_SECONDS, seconds), min(READ_SECONDS, seconds)),
+                stream=True,
+                allow_redirects=False,
+            )
 
     def _is_too_new(self, answer: Response, sent: int) -> bool:
         """Return whether the server knows only an older protocol than the request named, which this client knows, too.
@@ -237,6 +239,7 @@ def _new_session(address: str) -> Session:
     import requests
     from requests.adapters import HTTPAdapter
 
+    install()
     session = requests.Session()
     settings = session.merge_environment_settings(address, {}, True, None, None)
     session.trust_env = False  # else each request would read the environment, and `.netrc` could replace the token
