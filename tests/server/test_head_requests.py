@@ -58,8 +58,9 @@ def ask(
     "path",
     [
         "/healthz", "/metrics", "/portal/", "/portal", "/portal/api/home", "/portal/api/runs/r",
-        "/portal/api/runs/none", "/portal/api/runs/r/zip", FILE, NATIVE_FILE, "/portal/api/experiments/0/table", "/portal/api/nothing",
-        "/nothing", "/api/bridge/v1/get_runs", "/api/2.0/mlflow/experiments/get-by-name?experiment_name=none",
+        "/portal/api/runs/none", "/portal/api/runs/r/zip", FILE, NATIVE_FILE, "/portal/api/experiments/0/table",
+        "/portal/api/nothing", "/nothing", "/api/bridge/v1/get_runs",
+        "/api/2.0/mlflow/experiments/get-by-name?experiment_name=none",
         "/api/2.0/mlflow-artifacts/artifacts/0/r/artifacts/a/x.txt", "/static-files/none", "/version",
     ],
 )  # fmt: skip
