@@ -25,6 +25,7 @@ from bridge.server.files.native_routes import file_routes
 from bridge.server.folding import Folding
 from bridge.server.identity.access import Access
 from bridge.server.identity.reachable import Proxy, Reachable
+from bridge.server.interpreter import serve_well
 from bridge.server.measured import Measured
 from bridge.server.memory import return_large_blocks
 from bridge.server.native.routes import native_routes
@@ -229,6 +230,7 @@ def serve(
         BridgeError: a workspace cannot be opened.
     """
     return_large_blocks()
+    serve_well()
     workspaces = Workspaces([ServedWorkspace(name, one, settings.file_rules) for name, one in stores])
     with suppress(KeyboardInterrupt):  # the server handles Ctrl-C only once it runs
         RunningServer(workspaces, settings, True, announce).run()

@@ -30,6 +30,11 @@ class ServedWorkspace:
         self.file_rules = file_rules or FileRules()
         self.served = Served(stores)
 
+    @property
+    def may_log_quickly(self) -> bool:
+        """Whether the event loop may write points, because no log call waits until they are on the disk."""
+        return self.stores.open_store.durability == "process"
+
 
 class Workspaces(Mapping[str, ServedWorkspace]):
     """The workspaces of a server by name. If there is only one, addresses without `/w/<name>` also lead to it.

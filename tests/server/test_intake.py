@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from http.client import HTTPMessage
 from pathlib import Path
@@ -14,11 +17,16 @@ from served_workspaces import served
 from server_site import bearer, new_token, server_site
 
 from bridge.errors import StoreUnavailable, TooManyRequests
+from bridge.journal.file import JournalFile
+from bridge.records.point_columns import PointColumns
 from bridge.records.run import RunRecord
 from bridge.records.series import Point
 from bridge.server import admission
+from bridge.server.serve import serve_background
 from bridge.store import intake as intakes
+from bridge.store.backend import Backend
 from bridge.store.create import create_store
+from bridge.store.http.codec import dump_call
 from bridge.store.open import open_store
 from bridge.store.workspace_stores import WorkspaceStores
 
@@ -240,3 +248,33 @@ def test_a_token_has_a_number_of_streams_and_of_bytes(tmp_path: Path, monkeypatc
         for stream in streams:
             stream.close()
     named["first"].close()
+
+
+def test_points_that_wait_for_the_disk_are_not_written_in_the_event_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads: list[str] = []
+    sync = JournalFile.sync
+
+    def watched(file: JournalFile) -> None:
+        threads.append(threading.current_thread().name)
+        sync(file)
+
+    monkeypatch.setattr(JournalFile, "sync", watched)
+    stores = create_store(tmp_path / "demo", "demo", durability="power")
+    points = PointColumns(("loss",), struct.pack("<2d", 1, 2), 1_700_000_000_000, struct.pack("<2q", 1, 2))
+    metrics = [{"key": key, "value": 1.0, "timestamp": 1, "step": 1} for key in ("a", "b")]
+    with serve_background([stores]) as server:
+        client = Client(server.local_address)
+        run = client.new_run()
+        for _ in range(3):
+            frame = dump_call(Backend.log_points, {"run_id": run, "points": points})
+            sent = [("/api/bridge/v1/log_points", bytes(frame.content), frame.media_type)]
+            for route, body in (("log-metric", metrics[0]), ("log-batch", {"metrics": metrics})):
+                text = json.dumps({"run_id": run, **body}).encode()
+                sent.append((f"/api/2.0/mlflow/runs/{route}", text, "application/json"))
+            for path, content, kind in sent:
+                assert client.ask("POST", path, content, Content_Type=kind)[0] == 200
+    assert len(threads) >= 9
+    assert not [name for name in threads if name.startswith("runbridge server")]
+    stores.close()

@@ -82,8 +82,9 @@ async def _answer(method: RemoteMethod, call: Call) -> Response:
 
 def _may_be_quick(method: RemoteMethod, call: Call, sent: Sent) -> bool:
     """Return whether a call can be answered in this thread: it logs points, is short, and nothing of it is checked."""
-    is_of_journal = method.name == "log_points" and not sent.key
-    return is_of_journal and len(sent.content) <= QUICK_BYTES and call.caller.experiment_id is None
+    if method.name != "log_points" or sent.key or len(sent.content) > QUICK_BYTES:
+        return False
+    return call.caller.experiment_id is None and call.workspace.may_log_quickly
 
 
 def _threads_of(workspace: ServedWorkspace, method: RemoteMethod, has_key: bool) -> ThreadPoolExecutor:

@@ -111,7 +111,7 @@ def _log_metric(slow: Hot) -> Endpoint:
 
     async def log_metric(call: Call) -> ASGIApp:
         asked, workspace = await _asked(call)
-        if _may_be_quick(asked) and batch.log_metric(asked.body, workspace):
+        if _may_be_quick(asked, call) and batch.log_metric(asked.body, workspace):
             return _json(200, NO_CONTENT)
         return await _in_thread(slow, asked, workspace, call)
 
@@ -123,7 +123,7 @@ def _log_batch(slow: Hot) -> Endpoint:
 
     async def log_batch(call: Call) -> ASGIApp:
         asked, workspace = await _asked(call)
-        if not _may_be_quick(asked) or (found := batch.points_of_batch(asked.body)) is None:
+        if not _may_be_quick(asked, call) or (found := batch.points_of_batch(asked.body)) is None:
             return await _in_thread(slow, asked, workspace, call)
         if batch.log_quickly(*found, workspace):
             return _json(200, NO_CONTENT)
@@ -166,9 +166,11 @@ async def _asked(call: Call) -> tuple[Asked, HotWorkspace]:
     return Asked(call.method, query, content_type, body, call.caller, check), workspace
 
 
-def _may_be_quick(asked: Asked) -> bool:
+def _may_be_quick(asked: Asked, call: Call) -> bool:
     """Return whether a request can be answered in this thread, because it is short and nothing of it is checked."""
-    return batch.is_json(asked.content_type) and len(asked.body) <= QUICK_BYTES and asked.caller.experiment_id is None
+    if not batch.is_json(asked.content_type) or len(asked.body) > QUICK_BYTES:
+        return False
+    return asked.caller.experiment_id is None and call.workspace.may_log_quickly
 
 
 async def _in_thread(hot: Hot, asked: Asked, workspace: HotWorkspace, call: Call) -> Response:
