@@ -137,7 +137,7 @@ PREPARE: Mapping[str, Callable[[ServedWorkspace, Caller, Arguments], None]] = {
 
 def _claim(workspace: ServedWorkspace, caller: Caller, journal_ids: Iterable[str]) -> None:
     database = workspace.stores.open_store.sql_database
-    claim_journals(database, list(dict.fromkeys(journal_ids)), _sender(caller), _may_use_all(caller))
+    claim_journals(database, list(dict.fromkeys(journal_ids)), _sender(caller), _may_use_all(caller), _now())
 
 
 def _may_use_all(caller: Caller) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 logger = logging.getLogger("bridge")
 
 FOLDER = Path(__file__).with_name("migrations")
-SCHEMA = 7
+SCHEMA = 8
 """The newest schema that this version of Runbridge can read.
 
 The file `migrations/<n>.sql` changes schema n - 1 into schema n.
