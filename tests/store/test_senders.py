@@ -1,4 +1,4 @@
-"""A journal of another computer belongs to its first user, and is forgotten if nobody uses it for long."""
+"""A journal of another computer belongs to its first user, and is forgotten if no client uses it for long."""
 
 from __future__ import annotations
 
