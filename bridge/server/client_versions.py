@@ -11,7 +11,7 @@ from bridge.server.dispatch import CLOSE, error_response
 from bridge.server.files.body import is_dropped
 from bridge.server.routes import Call
 from bridge.store.http.methods import LEAST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
-from bridge.store.http.protocol import REFUSED
+from bridge.store.http.protocol import REFUSED, THIS_SERVER
 
 
 def of_clients(endpoint: Callable[[Call], Awaitable[Response]]) -> Callable[[Call], Awaitable[Response]]:
@@ -49,5 +49,4 @@ def _refusal(call: Call) -> Response | None:
         reason = f"it does not know the newer protocol {int(sent)} of the client: upgrade runbridge on the server"
     else:
         reason = f"it no longer knows protocol {int(sent)} of the client: upgrade runbridge on this computer"
-    origin = call.scope["state"].get("origin", b"This server").decode("latin-1")
-    return error_response(StoreUnavailable(origin, reason), REFUSED)
+    return error_response(StoreUnavailable(THIS_SERVER, reason), REFUSED)

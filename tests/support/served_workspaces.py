@@ -39,6 +39,7 @@ def served(
     environment: Mapping[str, str] | None = None,
     program: Sequence[str] = ("-m", "bridge"),
     tokens: bool = False,
+    python: str | Path = sys.executable,
 ) -> Iterator[ServedBySubprocess]:
     """Serve workspaces on a free port.
 
@@ -49,12 +50,13 @@ def served(
         environment: variables in addition to those of this process.
         program: how Python runs the command.
         tokens: whether a client needs a token.
+        python: the interpreter.
     """
     options = options if tokens else ("--no-token", *options)
     names = [f"{name}={folder}" for name, folder in workspaces.items()]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *program, "server", *names, "--port", "0", *options],
+            [str(python), *program, "server", *names, "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=output,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **(environment or {})},

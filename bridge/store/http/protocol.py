@@ -10,6 +10,9 @@ from bridge.store.http.methods import LEAST_PROTOCOL, PROTOCOL, PROTOCOL_HEADER
 REFUSED = 409
 """The status of the answer to a request whose protocol the server does not know."""
 
+THIS_SERVER = "This server"
+"""How a server calls itself in an error that it reports. A client replaces it by the address."""
+
 
 class Protocol:
     """The version of the protocol that a client sends to a server: the newest one that both know.

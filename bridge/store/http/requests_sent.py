@@ -15,7 +15,7 @@ from bridge.errors import BridgeError, NotAuthenticated, NotFound, StoreUnavaila
 from bridge.records.wire import load_error
 from bridge.store.http.methods import PROTOCOL_HEADER, WORKSPACE_HEADER
 from bridge.store.http.patience import seconds_left, waited
-from bridge.store.http.protocol import Protocol
+from bridge.store.http.protocol import THIS_SERVER, Protocol
 from bridge.store.http.quiet import install, quietly
 from bridge.store.token import VARIABLE
 
@@ -264,7 +264,7 @@ def error_of(address: str, answer: Response) -> BridgeError:
     status = answer.status_code
     try:
         content = answer.raw.read(MOST_ERROR_BYTES, decode_content=True)
-        return load_error(json.loads(content))
+        error = load_error(json.loads(content))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OSError):
         if status == 404:
             return NotFound("workspace", address, "the server has none at this address, or it is an older version")
@@ -273,6 +273,9 @@ def error_of(address: str, answer: Response) -> BridgeError:
         return StoreUnavailable(address, f"it answered with the status {status}, but not as Runbridge does")
     finally:
         answer.close()
+    if isinstance(error, StoreUnavailable) and error.place == THIS_SERVER:
+        return StoreUnavailable(address, error.reason)
+    return error
 
 
 def refusal(has_token: bool) -> str:
