@@ -1,4 +1,4 @@
-"""What a client does on a server, executed by an installed version of Runbridge; it prints JSON.
+"""The calls of a client of a server, executed by an installed version of Runbridge; the results are printed as JSON.
 
 `journey.py all ADDRESS` uses a workspace as a whole, and prints what it reads.
 `journey.py train ADDRESS` executes the lines of its standard input, one call each, and prints each result.
