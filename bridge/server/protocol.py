@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 from bridge.server.connections import Connections
 from bridge.server.lingering import LingeringTransport
@@ -29,6 +29,9 @@ HEAD_SECONDS = 10.0
 
 BODY_SECONDS, BODY_BYTES_PER_SECOND = 10.0, 1024
 """After this time, a body must arrive at least at this rate, measured over each further period of this length."""
+
+WAITING_REQUESTS = 32
+"""A client may send this many requests before it has received the answers to those before."""
 
 DROPPED_BYTES = 256 * 1024
 """The rest of a request that was answered early is dropped. If it is longer than this, the connection is closed."""
@@ -81,6 +84,7 @@ class Protocol(HttpToolsProtocol):
         self._write_timer: asyncio.TimerHandle | None = None
         self._lingering: LingeringTransport | None = None
         self._body = Body(0)
+        self._unanswered: list[RequestResponseCycle] = []
 
     # Connections
 
@@ -110,7 +114,15 @@ class Protocol(HttpToolsProtocol):
                 timer.cancel()
         if self._lingering is not None:
             self._lingering.ended()
+        for cycle in self._still_unanswered():  # uvicorn itself reports the loss only to the newest request
+            cycle.disconnected = True
+            cycle.message_event.set()
         super().connection_lost(exc)
+
+    def _still_unanswered(self) -> list[RequestResponseCycle]:
+        """Return the requests whose answers are not complete, in the order in which they have arrived."""
+        self._unanswered = [cycle for cycle in self._unanswered if not cycle.response_complete]
+        return self._unanswered
 
     # Requests
 
@@ -167,8 +179,11 @@ class Protocol(HttpToolsProtocol):
         is_chunked = any(name == b"transfer-encoding" for name, _ in self.headers)
         if is_chunked and self.parser.get_http_version() != "1.1":
             self._refuse("A body in pieces needs HTTP/1.1.")
+        if len(self._still_unanswered()) > WAITING_REQUESTS:
+            self._refuse("The connection has too many requests that wait for their answers.")
         self._body = self.scope["state"]["body"] = Body(_length(self.headers))
         super().on_headers_complete()
+        self._unanswered.append(self.cycle)
         self._lingering = LingeringTransport(self.transport, self.loop, self.cycle)
         self.cycle.transport = self._lingering  # type: ignore[assignment]  # it has what a cycle uses
 
@@ -195,8 +210,7 @@ class Protocol(HttpToolsProtocol):
 
     def _answer(self, status: int, sentence: str, headers: bytes = b"") -> None:
         """Answer without a cycle, and close the connection. If an answer has started already, only close it."""
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete or not cycle.response_started:
+        if not any(cycle.response_started for cycle in self._still_unanswered()):
             body = f"{sentence}\n".encode()
             length = f"content-length: {len(body)}\r\n".encode()
             kind = b"content-type: text/plain; charset=utf-8\r\nx-content-type-options: nosniff\r\n"
