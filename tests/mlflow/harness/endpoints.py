@@ -9,7 +9,7 @@ import re
 import sys
 import uuid
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ from unittest import mock
 from urllib.parse import urlencode, urlsplit
 
 import mlflow
-from good_requests import Request
+from good_requests import Request, named, part
 from pair import Pair, Side
 from starlette.routing import Match
 from werkzeug.exceptions import HTTPException
@@ -47,7 +47,6 @@ ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[
 NOW = re.compile(r"20[2-9]\d-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.\d]*Z?(?!\d)|(?<!\d)1[7-9]\d{8}(\d{3})?(?!\d)")
 WITHOUT_ORDER = ("params", "tags", "dataset_inputs", "model_inputs", "model_outputs", "datasetInputs")
 """Lists that MLflow returns in no fixed order."""
-NAME = re.compile(r"<(\w+)>")
 
 
 class Server(Side):
@@ -125,24 +124,6 @@ class Server(Side):
         if status == 200:
             self.kept |= {name: str(found) for name, where in request.keep.items() if (found := part(answer, where))}
         return {"status": status, "type": kind, "body": answer}
-
-
-def named(value: Any, known: Mapping[str, str]) -> Any:
-    """Return a value with <name> in all texts replaced by the known value of that name."""
-    if isinstance(value, str):
-        return NAME.sub(lambda found: known.get(found[1], found[0]), value)
-    if isinstance(value, list):
-        return [named(one, known) for one in value]
-    if isinstance(value, dict):
-        return {named(key, known): named(one, known) for key, one in value.items()}
-    return value
-
-
-def part(answer: Any, where: str) -> Any:
-    """Return the part of an answer at a dotted path; None if it does not exist."""
-    for key in where.split("."):
-        answer = answer.get(key) if isinstance(answer, dict) else None
-    return answer
 
 
 class Servers(Pair):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 FILE = Path(__file__).resolve().parents[1] / "scenarios" / "good_requests.txt"
+NAME = re.compile(r"<(\w+)>")
 
 
 @dataclass(frozen=True)
@@ -43,3 +46,35 @@ def spellings(request: Request) -> list[Request]:
     if request.path.startswith("/"):
         return [request]
     return [replace(request, path=f"/{prefix}/{request.path}") for prefix in ("api", "ajax-api")]
+
+
+def named(value: Any, known: Mapping[str, str]) -> Any:
+    """Return a value with <name> in all texts replaced by the known value of that name."""
+    if isinstance(value, str):
+        return NAME.sub(lambda found: known.get(found[1], found[0]), value)
+    if isinstance(value, list):
+        return [named(one, known) for one in value]
+    if isinstance(value, dict):
+        return {named(key, known): named(one, known) for key, one in value.items()}
+    return value
+
+
+def part(answer: Any, where: str) -> Any:
+    """Return the part of an answer at a dotted path; None if it does not exist."""
+    for key in where.split("."):
+        answer = answer.get(key) if isinstance(answer, dict) else None
+    return answer
+
+
+def target(request: Request, known: dict[str, str]) -> tuple[str, bytes]:
+    """Return the path of a request with its query, and the bytes of its body, as `Server.ask` makes them."""
+    path, body = named(request.path, known), named(request.body, known)
+    if request.method == "GET" and isinstance(body, dict):
+        given = [
+            (key, item if isinstance(item, str) else json.dumps(item))
+            for key, value in body.items()
+            for item in (value if isinstance(value, list) else [value])
+        ]
+        return path + ("?" + urlencode(given, errors="surrogatepass") if given else ""), b""
+    text = body if isinstance(body, str) else json.dumps(body)
+    return path, text.encode("utf-8", "replace")

@@ -9,11 +9,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from unittest import mock
-from urllib.parse import urlencode
 
 from answers import Answers
-from endpoints import Server, Servers, named, part
-from good_requests import Request
+from endpoints import Server, Servers
+from good_requests import Request, part, target
 
 from bridge.server.serve import serve_background
 from bridge.store.workspace_stores import WorkspaceStores
@@ -65,20 +64,6 @@ def _without_token(answer: Any) -> Any:
     if isinstance(answer["body"], dict) and "next_page_token" in answer["body"]:
         answer["body"]["next_page_token"] = "<token>"
     return answer
-
-
-def target(request: Request, known: dict[str, str]) -> tuple[str, bytes]:
-    """Return the path of a request with its query, and the bytes of its body, as `Server.ask` makes them."""
-    path, body = named(request.path, known), named(request.body, known)
-    if request.method == "GET" and isinstance(body, dict):
-        given = [
-            (key, item if isinstance(item, str) else json.dumps(item))
-            for key, value in body.items()
-            for item in (value if isinstance(value, list) else [value])
-        ]
-        return path + ("?" + urlencode(given, errors="surrogatepass") if given else ""), b""
-    text = body if isinstance(body, str) else json.dumps(body)
-    return path, text.encode("utf-8", "replace")
 
 
 class HotServers(Servers):

@@ -1,0 +1,96 @@
+"""Drawn requests to MLflow's routes fail on our server only where they fail on MLflow's own server, too.
+
+`RUNBRIDGE_LONG=80` sends 40,000 of them, each time other ones.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import closing
+from http.client import HTTPException
+from itertools import islice
+from pathlib import Path
+
+import pytest
+from fuzzed import GROUPS, Answer, Client, MlflowFuzzer
+from good_requests import Request
+from longer import LONG, SCALE
+from served_workspaces import served
+from serving import mlflow_server
+from unsupported import is_unsupported
+
+from bridge.store.create import create_store
+
+pytestmark = [pytest.mark.rules, pytest.mark.slow]
+
+REQUESTS = 500 * SCALE
+SEED = 20_261_128
+SETTINGS = {
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+    "MLFLOW_SERVER_DISABLE_SECURITY_MIDDLEWARE": "true",
+    "MLFLOW_MODEL_CATALOG_URI": "",
+}
+
+
+def test_requests_fail_only_where_they_fail_at_mlflow(tmp_path: Path) -> None:
+    create_store(tmp_path / "demo", "demo").close()
+    seed = int(time.time()) if LONG else SEED
+    theirs_at = (f"sqlite:///{tmp_path}/mlflow.db", tmp_path / "mlflow.log", "--workers", "1")
+    options = [word for group in GROUPS for word in ("--allow-mlflow", group)]
+    with (
+        served({"demo": tmp_path / "demo"}, tmp_path / "log", *options) as server,
+        mlflow_server(
+            *theirs_at, "--artifacts-destination", str(tmp_path / "files"), environment=SETTINGS
+        ) as theirs_address,
+        closing(Client(theirs_address)) as theirs,
+        closing(Client(server.at("demo"))) as ours,
+    ):
+        failed, statuses = differences(theirs, ours, MlflowFuzzer(seed))
+        assert server.process.poll() is None
+    print(seed, sorted(statuses.items()), theirs.slowest, ours.slowest)
+    assert not failed, f"seed {seed}: {len(failed)} of {statuses}:\n" + "\n".join(failed[:30])
+    log = (tmp_path / "log").read_text(errors="replace")
+    assert "The request " not in log, (seed, log[log.index("The request ") :][:3_000])
+    assert statuses[200] > REQUESTS / 4 and statuses[400] > REQUESTS / 10, (seed, statuses)
+
+
+def differences(theirs: Client, ours: Client, fuzzer: MlflowFuzzer) -> tuple[list[str], Mapping[int, int]]:
+    """Send the requests to both servers.
+
+    Returns:
+        The requests that failed only on our server, and how often our server answered with each status.
+    """
+    statuses, failed = Counter[int](), list[str]()
+    for number, request in enumerate(islice(fuzzer.requests(), REQUESTS)):
+        try:
+            answers = [side.send(request, number) for side in (theirs, ours)]
+        except ValueError:  # the client itself refuses the request
+            continue
+        except (OSError, HTTPException) as error:
+            failed.append(f"{number}: {shown(request)}: {error!r}")
+            break
+        statuses[answers[1].status] += 1
+        if problem := problem_of(request, *answers):
+            failed.append(f"{number}: {shown(request)}: {problem}")
+        if answers[0].status == answers[1].status == 200:
+            for side, answer in zip((theirs, ours), answers, strict=True):
+                side.keep(request, answer)
+    return failed, statuses
+
+
+def problem_of(request: Request, theirs: Answer, ours: Answer) -> str:
+    """Return what is wrong with our server's answer to a request; an empty text if nothing is."""
+    if ours.status >= 500 > theirs.status and not is_unsupported(request.path, ours.status):
+        return f"{ours.status} instead of {theirs.status}: {ours.content[:500]!r}"
+    if b"Traceback (most" in ours.content or b'File "' in ours.content:
+        return f"{ours.status} with a traceback: {ours.content[:500]!r}"
+    if "X-Request-Id" not in {name.title() for name in ours.headers}:
+        return "the answer has no request id"
+    return ""
+
+
+def shown(request: Request) -> str:
+    """Return a request as one line."""
+    return f"{request.method} {request.path} {request.body!r} {request.content_type}"[:800]
