@@ -1,4 +1,4 @@
-"""Bytes that are no requests, cut requests, and requests that follow each other at once harm no other client.
+"""Random bytes, cut requests, and requests that are sent together do not harm other clients.
 
 `RUNBRIDGE_LONG=50` opens 20,000 connections, each time with other bytes.
 """
@@ -36,7 +36,7 @@ PATIENCE_SECONDS = 30.0
 
 WAIT_SECONDS = 0.2
 EVERY = 50
-"""After so many connections, another client asks for something."""
+"""The number of connections after which another client sends a request."""
 
 SIZES = [
     "0", "1", "3", "5", "a", "A", "00003", "3;a=b", "3 ", " 3", "-1", "+3", "0x3", "", "zz", "7fffffffffffffff",
@@ -222,7 +222,7 @@ def connections_of(process: psutil.Process) -> int:
     return sum(one.status == psutil.CONN_ESTABLISHED for one in process.net_connections("tcp"))
 
 
-def test_requests_that_follow_at_once_are_answered_in_order(tmp_path: Path) -> None:
+def test_requests_that_are_sent_together_are_answered_in_order(tmp_path: Path) -> None:
     create_store(tmp_path / "demo", "demo").close()
     seed = int(time.time()) if LONG else SEED
     chance = random.Random(seed)
