@@ -6,7 +6,6 @@ import http.client
 import json
 import math
 import re
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from random import Random
@@ -62,7 +61,6 @@ class Client:
         self._prefix = parts.path
         self._connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=ANSWER_SECONDS)
         self.kept: dict[str, str] = {}
-        self.slowest = (0.0, "")
 
     def send(self, request: Request, number: int) -> Answer:
         """Send a request. Its placeholders stand for values of earlier answers of this server.
@@ -81,12 +79,9 @@ class Client:
             return self._sent(request.method, address, content, headers)
 
     def _sent(self, method: str, address: str, content: bytes, headers: dict[str, str]) -> Answer:
-        begun = time.monotonic()
         self._connection.request(method, address, content, headers)
         answer = self._connection.getresponse()
-        found = Answer(answer.status, dict(answer.headers), answer.read())
-        self.slowest = max(self.slowest, (round(time.monotonic() - begun, 1), f"{method} {address[:200]}"))
-        return found
+        return Answer(answer.status, dict(answer.headers), answer.read())
 
     def keep(self, request: Request, answer: Answer) -> None:
         """Remember the values of an answer that later requests name."""
