@@ -194,6 +194,18 @@ def test_a_read_only_file_system_can_be_read(tmp_path):
         subprocess.run(["umount", "-l", str(mounted)], check=True)
 
 
+def test_a_workspace_on_a_full_disk_states_the_reason_when_it_is_opened(full_disk):
+    """SQLite needs space for the file `-shm`, and reports its absence as an error of the disk."""
+    workspace = Workspace.create("work", path=full_disk / "work")
+    workspace.close()
+    fill(full_disk)
+    with pytest.raises(StoreUnavailable, match="the disk is full; remove files from it"):
+        Workspace.open(workspace.path)
+    (full_disk / "filler").unlink()
+    with Workspace.open(workspace.path) as again:
+        assert again.id == workspace.id
+
+
 def test_a_full_disk_never_stops_a_training_and_is_reported_at_its_end(full_disk, caplog):
     """`flush` and `complete` raise for metrics, other calls immediately. With space again, everything is stored."""
     workspace = Workspace.create("work", path=full_disk / "work")

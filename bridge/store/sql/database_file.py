@@ -22,6 +22,12 @@ NOT_OURS = "it is not the database of a workspace: replace it by a backup of thi
 NO_ACCESS = "this process has no write access to it"
 """The reason in the error for a write to a database that can only be read."""
 
+IO_ERROR = "disk I/O error"
+"""SQLite's text for a failed call of the system, for example if the file `-shm` cannot grow on a full disk."""
+
+SHM_BYTES = 32 << 10
+"""How much SQLite adds to the file `-shm` at a time."""
+
 
 def identity_of(file: str) -> Identity:
     """Return the device and the inode of a database.
@@ -91,6 +97,15 @@ def has_wal(file: str) -> bool:
     return os.path.exists(f"{file}-wal")
 
 
+def _is_disk_full(file: str) -> bool:
+    """Return whether the disk of a file has no space for SQLite's next step."""
+    try:
+        state = os.statvfs(os.path.dirname(file))
+    except OSError:
+        return False
+    return state.f_bavail * state.f_frsize < SHM_BYTES
+
+
 @contextmanager
 def border(file: str) -> Iterator[None]:
     """Convert errors of SQLite to errors of Runbridge, including those about values that SQLite does not accept."""
@@ -100,8 +115,8 @@ def border(file: str) -> Iterator[None]:
         text = str(error)
         if "readonly" in text:
             raise NotAllowed("write to", file, NO_ACCESS) from error
-        if "full" in text:
-            raise StoreUnavailable(file, "the disk is full") from error
+        if "full" in text or (text == IO_ERROR and _is_disk_full(file)):
+            raise StoreUnavailable(file, "the disk is full; remove files from it") from error
         if "interrupted" in text:
             raise StoreUnavailable(file, TOOK_TOO_LONG) from error
         raise StoreUnavailable(file, text) from error
