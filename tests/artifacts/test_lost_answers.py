@@ -7,22 +7,25 @@ import io
 import json
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from cutting_proxy import CuttingProxy
 
-from bridge.errors import AlreadyExists, InvalidState, InvalidValue, StoreUnavailable
+from bridge.errors import AlreadyExists, InvalidState, InvalidValue, NotFound, StoreUnavailable
 from bridge.records.run import RunRecord
 from bridge.server.serve import RunningServer, serve_background
 from bridge.store.create import create_store
+from bridge.store.http import requests_sent
 from bridge.store.http.artifacts import HttpArtifacts
 from bridge.store.http.requests_sent import Requests
 from bridge.store.workspace_stores import WorkspaceStores
 
 ROOT = "0/r/artifacts"
+HEAD_BYTES = 400
+"""So many bytes of an answer have some of its headers, with its length."""
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,34 @@ def test_a_put_whose_answer_is_lost_stores_once(proxy: CuttingProxy, stores: Wor
             artifacts.put(ROOT, path, b"other content", replace=False)
 
 
+@pytest.mark.parametrize("after_bytes", range(20, 640, 100))
+def test_a_request_whose_answer_is_cut_is_repeated(
+    proxy: CuttingProxy, stores: WorkspaceStores, after_bytes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cut is in the head of the answer, or in its body."""
+    monkeypatch.setattr(requests_sent, "FIRST_PAUSE_SECONDS", 0.01)
+    artifacts = HttpArtifacts(Requests(proxy.address))
+    calls: list[Callable[[], object]] = [
+        lambda: artifacts.put(ROOT, "log", b"a").size_bytes,
+        lambda: artifacts.append(ROOT, "log", b"b", offset=1).size_bytes,
+        lambda: artifacts.stat(ROOT, "log") == stores.artifacts.stat(ROOT, "log"),
+        lambda: [record.path for record in artifacts.list(ROOT)],
+    ]
+    results = []
+    for call in calls:
+        proxy.lost, proxy.after_bytes = 1, after_bytes
+        results.append(call())
+        assert proxy.lost == 0
+    assert results == [1, 2, True, ["log"]]
+    proxy.lost = 3
+    assert b"".join(artifacts.get(ROOT, "log")) == b"ab"
+    assert proxy.lost == 0
+    proxy.lost = 1
+    with pytest.raises(NotFound, match="absent"):
+        artifacts.get(ROOT, "absent")
+    assert proxy.lost == 0
+
+
 def test_a_stream_that_cannot_be_rewound_is_sent_once(proxy: CuttingProxy) -> None:
     class Once(io.BytesIO):
         def seekable(self) -> bool:
@@ -98,6 +129,18 @@ def test_a_cut_download_goes_on_where_it_was_cut(proxy: CuttingProxy, stores: Wo
         artifacts.download(ROOT, path, tmp_path / path)
         assert proxy.lost == 0
         assert (tmp_path / path).read_bytes() == content
+
+
+def test_a_download_that_is_always_cut_ends_with_an_error(proxy: CuttingProxy, stores: WorkspaceStores) -> None:
+    """No answer has more than its first bytes, so only the first one brings a part of the file."""
+    artifacts = HttpArtifacts(Requests(proxy.address, patience_seconds=0.5))
+    stores.artifacts.put(ROOT, "x", os.urandom(2_000_000))
+    proxy.lost, proxy.after_bytes = 1, 1_200_000
+    pieces = artifacts.get(ROOT, "x")
+    next(pieces)
+    proxy.lost, proxy.after_bytes = 10**9, HEAD_BYTES
+    with pytest.raises(StoreUnavailable, match="the connection was lost within an answer"):
+        b"".join(pieces)
 
 
 def test_a_download_of_a_file_that_is_replaced_is_no_mixture(

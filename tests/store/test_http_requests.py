@@ -25,11 +25,15 @@ from bridge.store.http.requests_sent import Requests
 
 
 class Scripted(NamedTuple):
-    """An answer of a server of tests. Without a status, the connection is closed."""
+    """An answer of a server of tests. Without a status, the connection is closed.
+
+    `missing` is how many bytes of the content never arrive.
+    """
 
     status: int = 0
     content: bytes = b""
     headers: Mapping[str, str] = {}
+    missing: int = 0
 
 
 HEADERS = {"Content-Type": "application/json", PROTOCOL_HEADER: str(PROTOCOL), "Set-Cookie": "a=b"}
@@ -75,7 +79,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(answer.content)))
         self.end_headers()
-        self.wfile.write(answer.content)
+        self.wfile.write(answer.content[: len(answer.content) - answer.missing])
+        self.close_connection = answer.missing > 0
 
     def log_message(self, *_: object) -> None:
         pass
@@ -115,6 +120,9 @@ def ask(server: ScriptedServer, *script: Scripted, patience_seconds: float = 20,
         Scripted(503, b"<html>", {"Content-Type": "text/html"}),
         Scripted(503, b"{}", {"Content-Type": "application/json", "Retry-After": "0"}),
         Scripted(504),
+        OK._replace(missing=1),
+        Scripted(404, b'{"error": "NotFound"}', {"Content-Type": "application/json"}, missing=21),
+        Scripted(500, b"<html>", missing=1),
     ],
 )
 def test_a_request_is_repeated_until_it_is_answered(server: ScriptedServer, failure: Scripted) -> None:
@@ -136,6 +144,12 @@ def test_a_request_is_repeated_only_for_its_time(server: ScriptedServer) -> None
     with pytest.raises(StoreUnavailable, match="it answered with the status 429, but not as Runbridge does"):
         ask(server, Scripted(429, headers={"Retry-After": "3600"}), patience_seconds=5)
     assert len(server.heads) > 2
+
+
+def test_an_answer_that_is_cut_is_described(server: ScriptedServer) -> None:
+    for answer in (OK, Scripted(404, b"<html>")):
+        with pytest.raises(StoreUnavailable, match=r"is not available: the connection was lost within an answer\.$"):
+            ask(server, answer._replace(missing=1), patience_seconds=0.2)
 
 
 def test_a_server_that_never_answers_takes_no_more_than_the_time(server: ScriptedServer) -> None:

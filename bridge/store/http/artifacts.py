@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 from bridge.errors import AlreadyExists, InvalidState, InvalidValue, StoreUnavailable
 from bridge.records.artifact import ArtifactRecord, check_artifact_path, check_artifact_root
@@ -14,7 +15,7 @@ from bridge.records.wire import load_artifact
 from bridge.store.artifact_source import PIECE_BYTES
 from bridge.store.artifacts import ArtifactStore, Check
 from bridge.store.http.artifact_source import SentFile
-from bridge.store.http.requests_sent import Requests
+from bridge.store.http.requests_sent import FIRST_PAUSE_SECONDS, Requests, reason_of
 
 if TYPE_CHECKING:
     from requests import Response
@@ -62,7 +63,8 @@ class HttpArtifacts(ArtifactStore):
 
         with closing(sent):
             try:
-                answer = self._requests.send("PUT", CONTENT, parameters, body, may_repeat=sent.can_repeat())
+                again = sent.can_repeat()
+                answer = self._requests.send("PUT", CONTENT, parameters, body, may_repeat=again, is_whole=True)
             except AlreadyExists:
                 found = self.stat(root, path)
                 if attempts == 1 or found is None or found.sha256 != sent.sha256:
@@ -98,7 +100,7 @@ class HttpArtifacts(ArtifactStore):
             return data
 
         try:
-            answer = self._requests.send("POST", CONTENT, {**parameters, "offset": str(offset)}, body)
+            answer = self._requests.send("POST", CONTENT, {**parameters, "offset": str(offset)}, body, is_whole=True)
         except InvalidState:
             found = self.stat(parameters["root"], parameters["path"])
             if not attempts or found is None or not self._contains(parameters, data, offset):
@@ -125,8 +127,7 @@ class HttpArtifacts(ArtifactStore):
         parameters = _place(root, path)
         if start < 0:
             raise InvalidValue("start", start, "must not be negative")
-        headers = {"Range": f"bytes={start}-"} if start else {}
-        answer = self._requests.send("GET", CONTENT, parameters, headers=headers, accepted=frozenset((BEYOND_END,)))
+        answer = self._content(parameters, start)
         if answer.status_code == BEYOND_END:
             answer.close()
             return iter(())
@@ -138,12 +139,12 @@ class HttpArtifacts(ArtifactStore):
         folder = check_artifact_path(folder) if folder else ""
         root = check_artifact_root(root) if root or recursive else ""
         parameters = {"root": root, "folder": folder, "recursive": str(int(recursive))}
-        listed = _json(self._requests.send("GET", FILES, parameters), "files", list)
+        listed = _json(self._requests.send("GET", FILES, parameters, is_whole=True), "files", list)
         return sorted((_checked(fields, folder, recursive) for fields in listed), key=lambda record: record.path)
 
     def stat(self, root: str, path: str) -> ArtifactRecord | None:
         parameters = _place(root, path)
-        fields = _json(self._requests.send("GET", RECORD, parameters), "file", (dict, type(None)))
+        fields = _json(self._requests.send("GET", RECORD, parameters, is_whole=True), "file", (dict, type(None)))
         return None if fields is None else _same(_loaded(fields), parameters["path"])
 
     def delete(self, root: str, path: str = "") -> None:
@@ -153,36 +154,79 @@ class HttpArtifacts(ArtifactStore):
     def _record(self, answer: Response, path: str) -> ArtifactRecord:
         return _same(_loaded(_json(answer, "file", dict)), path)
 
+    def _content(self, parameters: Mapping[str, str], start: int) -> Response:
+        headers = {"Range": f"bytes={start}-"} if start else {}
+        return self._requests.send("GET", CONTENT, parameters, headers=headers, accepted=frozenset((BEYOND_END,)))
+
     def _pieces(self, answer: Response, parameters: Mapping[str, str], start: int) -> Iterator[bytes]:
         """Yield an empty piece, then the bytes of an answer. If the connection is cut, go on where it was cut."""
         import requests
 
-        end, etag = start + int(answer.headers.get("Content-Length", 0)), answer.headers.get("ETag", "")
-        expected = answer.headers.get("X-SHA256", "") if start == 0 else ""
-        digest = hashlib.sha256()
+        at, stated, digest = start, _Stated.of(answer, start), hashlib.sha256()
+        cuts = _Cuts(self._requests)
         while True:
             try:
                 with answer:
                     yield b""
                     for piece in answer.iter_content(PIECE_BYTES):
-                        start += len(piece)
-                        if expected:
+                        at += len(piece)
+                        if stated.sha256:
                             digest.update(piece)
                         yield piece
-            except requests.RequestException as error:
-                if start >= end:
-                    break
-                failure = StoreUnavailable(self._requests.address, "the file changed while it was read; read it again")
-                failure.__cause__ = error
-                headers = {"Range": f"bytes={start}-{end - 1}", "If-Range": etag}
-                answer = self._requests.send("GET", CONTENT, parameters, headers=headers)
-                if answer.status_code != 206:
-                    answer.close()
-                    raise failure from error
-            else:
                 break
-        if expected and digest.hexdigest() != expected:
+            except requests.RequestException as error:
+                if at >= stated.end:
+                    break
+                cuts.wait(at, error)
+                if at == start:  # the head of the answer may have been cut, too
+                    answer = self._content(parameters, start)
+                    stated = _Stated.of(answer, start)
+                else:
+                    answer = self._rest(parameters, at, stated, error)
+        if stated.sha256 and digest.hexdigest() != stated.sha256:
             raise StoreUnavailable(self._requests.address, "a file arrived with other bytes than stored; read it again")
+
+    def _rest(self, parameters: Mapping[str, str], at: int, stated: _Stated, cause: Exception) -> Response:
+        """Ask for the rest of a file. `StoreUnavailable` if the file has changed."""
+        headers = {"Range": f"bytes={at}-{stated.end - 1}", "If-Range": stated.etag}
+        answer = self._requests.send("GET", CONTENT, parameters, headers=headers)
+        if answer.status_code != 206:
+            answer.close()
+            reason = "the file changed while it was read; read it again"
+            raise StoreUnavailable(self._requests.address, reason) from cause
+        return answer
+
+
+class _Stated(NamedTuple):
+    """The headers of an answer with a file: where the file ends, its version, and its hash if all of it arrives."""
+
+    end: int
+    etag: str
+    sha256: str
+
+    @classmethod
+    def of(cls, answer: Response, start: int) -> _Stated:
+        """Return the headers of an answer whose first byte is at an offset."""
+        headers = answer.headers
+        sha256 = headers.get("X-SHA256", "") if start == 0 else ""
+        return cls(start + int(headers.get("Content-Length", 0)), headers.get("ETag", ""), sha256)
+
+
+class _Cuts:
+    """Limits for how long a download is repeated although no byte arrives."""
+
+    def __init__(self, requests: Requests) -> None:
+        self._requests, self._at, self._give_up = requests, -1, 0.0
+
+    def wait(self, at: int, error: Exception) -> None:
+        """Wait before the next attempt. `StoreUnavailable` if no byte has arrived for too long."""
+        now = time.monotonic()
+        if at != self._at:
+            self._at, self._give_up = at, now + self._requests.patience_seconds
+        elif now > self._give_up:
+            raise StoreUnavailable(self._requests.address, reason_of(error)) from error
+        else:
+            time.sleep(FIRST_PAUSE_SECONDS)
 
 
 def _place(root: str, path: str) -> dict[str, str]:

@@ -34,10 +34,14 @@ LEAST_SECONDS = 0.05
 BUSY = frozenset((429, 502, 504))
 """The statuses of answers after which a request is repeated; see also `_is_busy`."""
 
+CUT = "the connection was lost within an answer"
+
+HTTP_1_1, NO_BODY = 11, frozenset((204, 304))
+
 POOL = 8
 """The number of connections that stay open."""
 
-MOST_ERROR_BYTES = 1 << 20
+MOST_ERROR_BYTES, PIECE_BYTES = 1 << 20, 1 << 16
 
 LOCAL = frozenset(("localhost", "127.0.0.1", "::1"))
 
@@ -105,6 +109,7 @@ class Requests:
         headers: Mapping[str, str] | None = None,
         may_repeat: bool = True,
         accepted: frozenset[int] = frozenset(),
+        is_whole: bool = False,
     ) -> Response:
         """Send a request, and return the answer, whose body is read as a stream.
 
@@ -116,12 +121,13 @@ class Requests:
             headers: further headers.
             may_repeat: whether the request may be sent again after a failure.
             accepted: statuses of errors that are returned as answers.
+            is_whole: the whole body is read, and a request whose answer is cut is repeated.
 
         Raises:
             BridgeError: the error that the server reports.
             StoreUnavailable: the server cannot be reached.
         """
-        return self._repeated(method, path, parameters, body, headers, may_repeat, accepted, is_whole=False)
+        return self._repeated(method, path, parameters, body, headers, may_repeat, accepted, is_whole)
 
     def _repeated(
         self,
@@ -154,12 +160,12 @@ class Requests:
                     if is_whole:
                         _ = answer.content  # raises an error if the connection is lost
                     return answer
+                is_busy, asked = _is_busy(answer), _asked_pause(answer)
+                failure = error_of(self.address, answer)
             except requests.RequestException as error:
                 again, failure = True, StoreUnavailable(self.address, reason_of(error))
                 failure.__cause__ = error
             else:
-                is_busy, asked = _is_busy(answer), _asked_pause(answer)
-                failure = error_of(self.address, answer)
                 if isinstance(failure, NotAuthenticated):
                     if self._has_new_token(token) and may_repeat:
                         continue  # the server has done nothing with the request
@@ -192,7 +198,7 @@ class Requests:
             given[WORKSPACE_HEADER] = self.workspace_id
         seconds = max(seconds, LEAST_SECONDS)
         with quietly():
-            return self._open_session().request(
+            answer = self._open_session().request(
                 method,
                 self.address + path,
                 params=parameters,
@@ -202,6 +208,8 @@ class Requests:
                 stream=True,
                 allow_redirects=False,
             )
+        _check_head(answer)
+        return answer
 
     def _is_too_new(self, answer: Response, sent: int) -> bool:
         """Return whether the server knows only an older protocol than the request named, which this client knows, too.
@@ -252,20 +260,40 @@ def _new_session(address: str) -> Session:
     return session
 
 
+def _check_head(answer: Response) -> None:
+    """Check that the head of an answer is complete.
+
+    If the connection is lost within the head, `http.client` returns an answer with the headers that have arrived. It
+    would be taken for an answer without a body. An answer of HTTP/1.1 with a body states how long the body is.
+
+    Raises:
+        requests.ConnectionError: the connection was lost.
+    """
+    import requests
+
+    is_sized = answer.headers.get("Content-Length", "").isdecimal() or "Transfer-Encoding" in answer.headers
+    if not is_sized and answer.raw.version == HTTP_1_1 and answer.status_code not in NO_BODY:
+        answer.close()
+        raise requests.ConnectionError(CUT)
+
+
 def _whole(answer: Response) -> Answer:
     with answer:
         return Answer({name.lower(): value for name, value in answer.headers.items()}, answer.content)
 
 
 def error_of(address: str, answer: Response) -> BridgeError:
-    """Return the error that an answer reports. An answer that is not in our form gets an error that describes it."""
+    """Return the error that an answer reports. An answer that is not in our form gets an error that describes it.
+
+    Raises:
+        requests.RequestException: the connection is lost before the error has arrived.
+    """
     import json
 
     status = answer.status_code
     try:
-        content = answer.raw.read(MOST_ERROR_BYTES, decode_content=True)
-        error = load_error(json.loads(content))
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, OSError):
+        error = load_error(json.loads(_first_bytes(answer, MOST_ERROR_BYTES)))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         if status == 404:
             return NotFound("workspace", address, "the server has none at this address, or it is an older version")
         if 300 <= status < 400:
@@ -276,6 +304,15 @@ def error_of(address: str, answer: Response) -> BridgeError:
     if isinstance(error, StoreUnavailable) and error.place == THIS_SERVER:
         return StoreUnavailable(address, error.reason)
     return error
+
+
+def _first_bytes(answer: Response, count: int) -> bytes:
+    content = b""
+    for piece in answer.iter_content(PIECE_BYTES):
+        content += piece
+        if len(content) >= count:
+            break
+    return content
 
 
 def refusal(has_token: bool) -> str:
@@ -308,6 +345,8 @@ def _asked_pause(answer: Response) -> float:
 
 def reason_of(error: Exception) -> str:
     """Return the reason of a failed request, without the address, which the sentence already has."""
+    from http.client import IncompleteRead
+
     import requests
 
     if isinstance(error, requests.Timeout):
@@ -315,4 +354,6 @@ def reason_of(error: Exception) -> str:
     deepest: BaseException = error
     while (below := deepest.__cause__ or deepest.__context__) is not None:
         deepest = below
+    if isinstance(deepest, IncompleteRead):
+        return CUT
     return str(getattr(deepest, "strerror", None) or deepest).lower() or type(deepest).__name__
