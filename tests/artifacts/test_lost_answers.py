@@ -25,7 +25,7 @@ from bridge.store.workspace_stores import WorkspaceStores
 
 ROOT = "0/r/artifacts"
 HEAD_BYTES = 400
-"""So many bytes of an answer have some of its headers, with its length."""
+"""The first bytes of an answer contain some of its headers, with its length."""
 
 
 @pytest.fixture(scope="module")

@@ -46,14 +46,25 @@ class AwayServer:
         self._server = self._running.enter_context(served({"demo": self.folder}, self._log, *self._options))
         self.proxy.server_port = urlsplit(self._server.address).port or 0
 
-    def end(self) -> None:
-        """Let the server end in order; do nothing if it does not run."""
+    @property
+    def is_running(self) -> bool:
+        """Whether the process of the server exists."""
+        return self._server is not None and self._server.process.poll() is None
+
+    def end(self) -> int:
+        """Let the server end in order, unless it has ended. Return its exit code."""
         self._running.close()
+        return self.wait()
 
     def signal(self, number: int) -> None:
         """Send a signal to the server."""
         assert self._server is not None
         self._server.process.send_signal(number)
+
+    def wait(self) -> int:
+        """Wait until the server has ended, and return its exit code."""
+        assert self._server is not None
+        return self._server.process.wait(60)
 
     def kill(self) -> None:
         """Kill the server as `kill -9` does."""

@@ -45,7 +45,7 @@ def served(
 
     Args:
         workspaces: the folders of the workspaces by their names.
-        log: the file for the output of the server.
+        log: the file to which the output of the server is appended.
         options: more options of the command.
         environment: variables in addition to those of this process.
         program: how Python runs the command.
@@ -54,7 +54,7 @@ def served(
     """
     options = options if tokens else ("--no-token", *options)
     names = [f"{name}={folder}" for name, folder in workspaces.items()]
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             [str(python), *program, "server", *names, "--port", "0", *options],
             stdout=subprocess.PIPE,
