@@ -15,34 +15,42 @@ MOST_RUNS = 1_000
 """The number of runs that are remembered: those that were read or changed last."""
 
 
-class _Known(NamedTuple):
+class Known(NamedTuple):
+    """The record of a run, when it was read, and the position in the journal up to which it contains the points."""
+
     record: RunRecord
     read_at: float
+    position: tuple[str, int]
 
 
 class KnownRuns:
     """The records of runs and experiments. Any thread may use it: each step is one operation of a dict."""
 
     def __init__(self) -> None:
-        self._runs: OrderedDict[str, _Known] = OrderedDict()
+        self._runs: OrderedDict[str, Known] = OrderedDict()
         self._experiments: dict[str, ExperimentRecord] = {}
 
-    def add(self, records: Iterable[RunRecord]) -> None:
-        """Remember runs that were just read or created."""
+    def add(self, records: Iterable[RunRecord], position: tuple[str, int]) -> None:
+        """Remember runs that were just read or created.
+
+        Args:
+            records: the runs.
+            position: the position in the journal of this process up to which its points were delivered before.
+        """
         for record in records:
             before = self._runs.pop(record.id, None)
             if before is not None and not record.latest:
                 # A read without the latest values does not know them. Points are never deleted.
-                record = replace(record, latest=before.record.latest, latest_columns=before.record.latest_columns)
-            self._runs[record.id] = _Known(record, time.monotonic())
+                latest, columns, position = before.record.latest, before.record.latest_columns, before.position
+                record = replace(record, latest=latest, latest_columns=columns)
+            self._runs[record.id] = Known(record, time.monotonic(), position)
         while len(self._runs) > MOST_RUNS:
             self._runs.popitem(last=False)
 
-    def find(self, run_ids: Sequence[str]) -> dict[str, RunRecord] | None:
-        """Return the records of runs; None if one of them is not known."""
-        found = {run_id: self._runs.get(run_id) for run_id in run_ids}
-        records = {run_id: known.record for run_id, known in found.items() if known is not None}
-        return records if records and len(records) == len(found) else None
+    def find(self, run_ids: Sequence[str]) -> dict[str, Known] | None:
+        """Return what is known about runs; None if one of them is not known."""
+        found = {run_id: known for run_id in run_ids if (known := self._runs.get(run_id)) is not None}
+        return found if found and len(found) == len(set(run_ids)) else None
 
     def age_of_active(self, run_id: str) -> float | None:
         """Return how many seconds ago a run was read as active; None if it is not known, or was deleted then."""

@@ -14,9 +14,10 @@ from bridge.store.http.patience import begin_exit, patience
 from bridge.store.journaled import JournaledStore
 from bridge.store.kept_ends import AWAY, KeptEnds, is_end
 from bridge.store.known_receipts import KnownReceipts
-from bridge.store.known_runs import KnownRuns
+from bridge.store.known_runs import Known, KnownRuns
 from bridge.store.retries import Retries
 from bridge.store.undelivered import count_undelivered
+from bridge.store.waiting_values import read_waiting, with_waiting
 
 if TYPE_CHECKING:
     from bridge.records.experiment import ExperimentRecord
@@ -57,7 +58,7 @@ class RemoteStore(JournaledStore):
     wait in the journal. Afterwards the delivery continues automatically, and each point is stored exactly once.
 
     While the server does not answer, `get_runs` and `get_experiment` return what this process last read of the runs
-    that it writes to. Other reads raise `StoreUnavailable`.
+    that it writes to, with the latest values that it has logged since. Other reads raise `StoreUnavailable`.
 
     Args:
         inner: the server.
@@ -195,16 +196,29 @@ class RemoteStore(JournaledStore):
         return True
 
     def create_runs(self, records: Sequence[RunRecord], leases: Sequence[Lease] = ()) -> list[RunRecord]:
+        position = self._writer.position
         made = super().create_runs(records, leases)
-        self._known.add(made)
+        self._known.add(made, position)
         return made
 
     def get_runs(self, run_ids: Sequence[str], latest: bool = True) -> dict[str, RunRecord]:
+        position = self._writer.position
         known = self._known.find(run_ids) if all(map(self._is_written, run_ids)) else None
-        found = self._read_or(known, lambda: super(RemoteStore, self).get_runs(run_ids, latest))
-        if found is not known and len(run_ids) == 1:
-            self._known.add(found.values())
+        found = self._read(known is not None, lambda: super(RemoteStore, self).get_runs(run_ids, latest))
+        if found is None:
+            return self._with_waiting(known or {})
+        if len(run_ids) == 1:
+            self._known.add(found.values(), position)
         return found
+
+    def _with_waiting(self, known: Mapping[str, Known]) -> dict[str, RunRecord]:
+        """Return the records of runs as this process has last read them, with the values that it has logged since."""
+        now = self._writer.position
+        return {
+            run_id: record if waiting is None else with_waiting(record, waiting)
+            for run_id, (record, _, position) in known.items()
+            for waiting in [read_waiting(self._folder, now, position)]
+        }
 
     def _is_written(self, run_id: str) -> bool:
         """Return whether this process writes to a run."""
@@ -212,7 +226,10 @@ class RemoteStore(JournaledStore):
 
     def get_experiment(self, experiment_id: str) -> ExperimentRecord:
         known = self._known.find_experiment(experiment_id)
-        found = self._read_or(known, lambda: super(RemoteStore, self).get_experiment(experiment_id))
+        found = self._read(known is not None, lambda: super(RemoteStore, self).get_experiment(experiment_id))
+        if found is None:
+            assert known is not None
+            return known
         self._known.add_experiment(found)
         return found
 
@@ -233,16 +250,16 @@ class RemoteStore(JournaledStore):
         self._known.add_experiment(made)
         return made
 
-    def _read_or(self, known: Result | None, read: Callable[[], Result]) -> Result:
-        """Return the result of a read. If the server does not answer, return what is known instead."""
-        if known is None:
+    def _read(self, is_known: bool, read: Callable[[], Result]) -> Result | None:
+        """Return the result of a read. If `is_known`, wait less for the server, and return None if it is away."""
+        if not is_known:
             return read()
         try:
             with patience(SHORT_READ_SECONDS if self._retries.is_failing else OWN_READ_SECONDS):
                 found = read()
         except AWAY as error:
             logger.debug("%s A run is shown as this process last read it.", error)
-            return known
+            return None
         self._retries.hurry()
         return found
 

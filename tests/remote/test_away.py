@@ -15,6 +15,7 @@ from submitting import until
 from bridge import Run, Workspace
 from bridge.address import home_folder
 from bridge.errors import NotFound, StoreUnavailable
+from bridge.records.run import RunRecord
 from bridge.store import background, remote, retries
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes]
@@ -38,6 +39,10 @@ def points_of(workspace: Workspace, run: Run, key: str = "point") -> list[float]
         return workspace.get_run(run.id).get_series(key).values.tolist()
     except NotFound:  # none has arrived yet
         return []
+
+
+def record_of(workspace: Workspace, run: Run) -> RunRecord:
+    return workspace.stores.tracking.get_runs((run.id,))[run.id]
 
 
 def log_until(run: Run, numbers: Iterator[int], count: int) -> None:
@@ -133,6 +138,15 @@ def test_reads_of_the_own_run_are_answered_while_the_server_is_away(run, local, 
     server.kill()
     assert run.status == "Running"
     assert run.get_tags() == {"team": "vision"}
+    run.log("point", 3)
+    run.log("point", float("nan"), step=0)
+    run.log("loss", 0.5, step=7)
+    run.log("loss", 0.25, step=6)
+    run.log_row("row", a=1, b="text")
+    run.log_row("row", a=2, b="more")
+    run.log("note", "first")
+    run.log("note", "second")
+    while_away = record_of(remote, run)
     assert remote.get_run(run.id).id == run.id
     with pytest.raises(StoreUnavailable):
         remote.get_run(other.id)
@@ -142,6 +156,13 @@ def test_reads_of_the_own_run_are_answered_while_the_server_is_away(run, local, 
     until(lambda: run.get_tags() == {"team": "vision"})
     run.tag("more", "1")
     assert local.get_run(run.id).get_tags() == {"team": "vision", "more": "1"}
+    run.flush()
+    stored = record_of(local, run)
+    assert while_away.latest == stored.latest
+    assert while_away.latest["point"].value == 3 and while_away.latest["loss"].value == 0.5
+    assert while_away.latest_texts == stored.latest_texts == {"note": "second"}
+    assert while_away.latest_columns == stored.latest_columns
+    assert while_away.latest_columns["row", "a"].value == 2
 
 
 def test_closing_a_workspace_reports_points_that_wait(run, local, remote, server, caplog):
