@@ -6,182 +6,43 @@
 from __future__ import annotations
 
 import json
-import random
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 import psutil
 import pytest
+from fuzzer import Fuzzer, prepare
 from loaded_server import Client
 from longer import LONG, SCALE
+from native_calls import OURS
 from served_workspaces import ServedBySubprocess, served
 from unsupported import is_unsupported
 
 from bridge.server.openapi import description_of
+from bridge.server.plugin_routes import PluginOptions
 from bridge.store.create import create_store
+from bridge_mlflow.server import own_routes
 
 pytestmark = pytest.mark.slow
 
+ANSWERED = {route.path for route in own_routes(PluginOptions(mlflow="off"))}
 REQUESTS = 2_000 * SCALE
 ANSWER_SECONDS = 30.0
 SEED = 20_261_128
 
-TEXTS = [
-    "",
-    "loss",
-    "a" * 5_000,
-    "../../etc/passwd",
-    "..",
-    "\0",
-    "\x1b[31m",
-    "ä😀",
-    "'; DROP TABLE runs; --",
-    "metrics.loss < 0.5 and params.model = 'cnn'",
-    "attributes.status IN ('Completed')",
-    "(" * 300,
-    "%",
-    "file:///etc",
-    "bridge:///other/artifacts",
-    "http://169.254.169.254/",
-    "NaN",
-    "-Infinity",
-]
-NUMBERS = [0, 1, -1, 2**31, 2**53 + 1, 2**63 - 1, -(2**63), 2**64, 10**40, 0.5, -0.0, 1e308]
-QUERIES = [
-    "runs", "run", "experiment", "key", "keys", "since", "filter", "order", "columns", "offset", "limit", "buckets",
-    "x", "path", "run_id", "experiment_id", "metric_key", "page_token", "max_results", "start", "end", "q", "by", "of",
-    "recursive", "root", "prefix", "name", "run_uuid", "artifact_path", "ids", "code", "next",
-]  # fmt: skip
-FIELDS = [
-    *QUERIES, "value", "timestamp", "step", "metrics", "params", "tags", "changes", "confirm", "view", "experiment_ids",
-    "run_ids", "order_by", "status", "run_name", "start_time", "end_time", "series", "groups", "artifact_location",
-]  # fmt: skip
-BROKEN = [
-    b"",
-    b"{",
-    b"[" * 100_000,
-    b'{"a":' * 100_000,
-    b'{"value": NaN}',
-    b'{"value": 1e400}',
-    b'{"key": "\\ud800"}',
-    b"\xff\xfe\x00",
-    b"null",
-    b"[]",
-    b'"text"',
-    b"1" * 5_000,
-    b'{"run_id": 1, "run_id": 2}',
-    b"\xa2\x00\x00\x00" + b"{" * 200,
-    b"\xff\xff\xff\xff",
-]
-
-
-class Fuzzer:
-    """Draws requests.
-
-    Args:
-        description: the description of the server's routes.
-        seed: determines all requests.
-        known: ids that exist.
-    """
-
-    def __init__(self, description: dict[str, Any], seed: int, known: list[str]) -> None:
-        self.chance = random.Random(seed)
-        self._known = known
-        self._operations = [
-            (method.upper(), path, operation)
-            for path, operations in description["paths"].items()
-            for method, operation in operations.items()
-        ]
-
-    def request(self) -> tuple[str, str, bytes | None, dict[str, str]]:
-        """Return the method, the address, the body and the headers of a request."""
-        method, path, operation = self.chance.choice(self._operations)
-        for parameter in operation["parameters"]:
-            value = "demo" if parameter["name"] == "workspace" else self._segment(parameter["name"])
-            path = path.replace(f"{{{parameter['name']}}}", value)
-        if self.chance.random() < 0.5:
-            names = self.chance.sample(QUERIES, self.chance.randint(1, 4))
-            path += "?" + "&".join(f"{name}={quote(str(self._scalar()))[:4_000]}" for name in names)
-        headers = {"Accept": "application/json"}
-        body = None
-        if "requestBody" in operation:
-            body = self._body(operation["requestBody"]["content"])
-            kinds = ["application/json", "application/vnd.runbridge.frame", "text/plain", "application/x-protobuf"]
-            headers["Content-Type"] = self.chance.choices(kinds, [12, 2, 1, 1])[0]
-        if self.chance.random() < 0.1:
-            name = self.chance.choice(["Range", "If-None-Match", "Idempotency-Key", "Runbridge-Protocol", "X-A"])
-            headers[name] = self.chance.choice(["bytes=5-1", "bytes=0-0", "*", "9" * 50, "-1", "ä", '"x"'])
-        return method, path, body, headers
-
-    def _segment(self, name: str) -> str:
-        if self.chance.random() < 0.7:
-            return {"run": self._known[0], "experiment": "0"}.get(name) or self.chance.choice(self._known)
-        return self.chance.choice(["%2e%2e", "%00", "%ff", "a%2fb", "..", *(quote(text, safe="") for text in TEXTS)])
-
-    def _scalar(self) -> Any:
-        return self.chance.choice([*self._known, *TEXTS, *NUMBERS, None, True])
-
-    def _body(self, content: dict[str, Any]) -> bytes:
-        if self.chance.random() < 0.2:
-            return self.chance.choice(BROKEN)
-        schema = next(iter(content.values()))["schema"]
-        value = self._value(schema) if "properties" in schema else self._object()
-        text = json.dumps(value).encode()
-        if self.chance.random() < 0.1:
-            place = self.chance.randrange(len(text) + 1)
-            text = text[:place] + self.chance.choice([b"", b"}", b'"', b"\0", b"9" * 30]) + text[place + 1 :]
-        return text
-
-    def _object(self) -> dict[str, Any]:
-        names = self.chance.sample(FIELDS, self.chance.randint(0, 6))
-        return {name: self.chance.choice([self._scalar(), [self._scalar()], {"key": self._scalar()}]) for name in names}
-
-    def _value(self, schema: dict[str, Any]) -> Any:
-        if self.chance.random() < 0.06:
-            return self.chance.choice([self._scalar(), [], {}, [[]], {"": None}])
-        if "anyOf" in schema:
-            return self._value(self.chance.choice(schema["anyOf"]))
-        if "enum" in schema:
-            return self.chance.choice(schema["enum"])
-        of_type: dict[str, Callable[[], Any]] = {
-            "string": lambda: self.chance.choice([*self._known, *TEXTS]),
-            "boolean": lambda: self.chance.random() < 0.5,
-            "integer": lambda: self.chance.choice([n for n in NUMBERS if isinstance(n, int)]),
-            "number": lambda: self.chance.choice([*NUMBERS, "NaN", "Infinity"]),
-            "array": lambda: self._array(schema),
-            "object": lambda: self._of_record(schema),
-        }
-        return of_type.get(schema.get("type", ""), lambda: None)()
-
-    def _array(self, schema: dict[str, Any]) -> list[Any]:
-        if "prefixItems" in schema:
-            return [self._value(one) for one in schema["prefixItems"]]
-        return [self._value(schema.get("items", {})) for _ in range(self.chance.randint(0, 3))]
-
-    def _of_record(self, schema: dict[str, Any]) -> dict[str, Any]:
-        if "properties" not in schema:
-            return {self.chance.choice(TEXTS): self._value(schema.get("additionalProperties", {}))}
-        required = schema.get("required", ())
-        return {
-            name: self._value(one)
-            for name, one in schema["properties"].items()
-            if name in required or self.chance.random() < 0.4
-        }
-
 
 def test_every_request_is_answered(tmp_path: Path) -> None:
-    create_store(tmp_path / "demo", "demo").close()
+    stores = create_store(tmp_path / "demo", "demo")
+    prepare(stores)
+    stores.close()
     seed = int(time.time()) if LONG else SEED
     with served({"demo": tmp_path / "demo"}, tmp_path / "log", "--mlflow", "off") as server:
         client = Client(server.at("demo"))
         runs = [client.new_run() for _ in range(3)]
         client.log(runs[0], "loss", list(range(50)))
         description = json.loads(Client(server.address).ask("GET", "/api/bridge/openapi.json")[2])
-        fuzzer = Fuzzer(description, seed, [*runs, "0", "loss"])
+        fuzzer = Fuzzer(description, seed, [*runs, "ours", "0", OURS, "loss"], ANSWERED)
         statuses = sent(server, fuzzer)
         assert server.process.poll() is None
         assert Client(server.address).ask("GET", "/readyz")[0] == 200

@@ -112,13 +112,15 @@ class MlflowFuzzer:
         while True:
             for good in self._good:
                 yield self._spelled(good)
-                for _ in range(self.chance.choice((1, 2, 3))):
+                for _ in range(self.chance.randrange(3)):
                     near = good if self.chance.random() < 0.4 else self.chance.choice(self._good)
                     drawn = self._of_schema(near) if self.chance.random() < 0.4 else broken(near, self.chance)
                     if is_allowed(drawn):
                         yield self._spelled(replace(drawn, keep={}))
 
     def _spelled(self, request: Request) -> Request:
+        if request.method == "GET" and self.chance.random() < 0.05:
+            request = replace(request, method="HEAD", keep={})
         if request.path.startswith("/api/") and self.chance.random() < 0.5:
             return replace(request, path="/ajax-api/" + request.path.removeprefix("/api/"))
         return request

@@ -69,7 +69,7 @@ def part(answer: Any, where: str) -> Any:
 def target(request: Request, known: dict[str, str]) -> tuple[str, bytes]:
     """Return the path of a request with its query, and the bytes of its body, as `Server.ask` makes them."""
     path, body = named(request.path, known), named(request.body, known)
-    if request.method == "GET" and isinstance(body, dict):
+    if request.method in ("GET", "HEAD") and isinstance(body, dict):
         given = [
             (key, item if isinstance(item, str) else json.dumps(item))
             for key, value in body.items()
