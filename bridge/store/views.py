@@ -156,7 +156,8 @@ class RunViews(ABC):
         A series without such points is absent, and so is a key without such series.
 
         Args:
-            series: the last known position for each pair of a run id and a key. With -1, all points are returned.
+            series: the last known position for each pair of a run id and a key, of at most 64 bits. With -1 or less,
+                all points are returned.
         """
 
     @abstractmethod

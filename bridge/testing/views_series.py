@@ -228,6 +228,8 @@ class SeriesPromises:
     def test_a_tail_has_the_points_after_a_position(self, store: Backend, run: str) -> None:
         log_steps(store, run, {0: 1.0, 1: 2.0})
         (before,) = store.views.get_tail({(run, "loss"): -1})[run, "loss"]
+        assert repr(store.views.get_tail({(run, "loss"): -(2**63)})[run, "loss"]) == repr([before])
+        assert store.views.get_tail({(run, "loss"): 2**63 - 1}) == {}
         last = int(before.positions[-1])
         assert before.numbers is not None and before.numbers.tolist() == [1.0, 2.0]
         assert store.views.get_tail({(run, "loss"): last}) == {}

@@ -32,6 +32,7 @@ def read_tails(c: Connection, positions: Mapping[tuple[str, str], int]) -> dict[
     """Return the points of keys after a position. See `RunViews.get_tail`."""
     grown: dict[tuple[str, str], int] = {}
     most = 0
+    positions = {name: max(position, -1) for name, position in positions.items()}  # SQLite's integers have 64 bits
     for some in chunks(list(positions.items())):
         values = [value for number, (name, position) in enumerate(some) for value in (number, *name, position)]
         for number, run, new in c.execute(GROWN.format(marks_for_rows(4, len(some))), values).fetchall():
