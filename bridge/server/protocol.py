@@ -182,7 +182,12 @@ class Protocol(HttpToolsProtocol):
         if len(self._still_unanswered()) > WAITING_REQUESTS:
             self._refuse("The connection has too many requests that wait for their answers.")
         self._body = self.scope["state"]["body"] = Body(_length(self.headers))
+        # The parser would take the body of a request with `Upgrade` for the next request.
+        is_upgrade = self.parser.should_upgrade()
+        if is_upgrade and self._body.left:
+            self._refuse("This server knows only HTTP/1.1: send a request with a body without the header Upgrade.")
         super().on_headers_complete()
+        self.cycle.keep_alive &= not is_upgrade
         self._unanswered.append(self.cycle)
         self._lingering = LingeringTransport(self.transport, self.loop, self.cycle)
         self.cycle.transport = self._lingering  # type: ignore[assignment]  # it has what a cycle uses

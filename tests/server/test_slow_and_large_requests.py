@@ -162,6 +162,19 @@ def test_a_body_in_pieces_needs_http_1_1(raw: RawServer) -> None:
     assert status(raw.sent(head + b"3\r\nabc\r\n0\r\n\r\n")) == 400
 
 
+@pytest.mark.parametrize("protocol", ["h2c", "websocket"])
+def test_a_body_is_never_taken_for_a_request(raw: RawServer, protocol: str) -> None:
+    upgrade = ["Connection: upgrade", f"Upgrade: {protocol}"]
+    smuggled = raw.head("GET /size HTTP/1.1")
+    for length in (f"Content-Length: {len(smuggled)}", "Transfer-Encoding: chunked"):
+        answer = raw.sent(raw.head("POST /size HTTP/1.1", *upgrade, length), smuggled, pause=0.05)
+        assert status(answer) == 400 and b"without the header Upgrade" in answer
+        assert answer.count(b"HTTP/1.1 ") == 1
+    answer = raw.sent(raw.head("GET /size HTTP/1.1", *upgrade), smuggled)  # it is not upgraded
+    assert status(answer) == 200 and b"connection: close" in answer
+    assert answer.count(b"HTTP/1.1 ") == 1
+
+
 @pytest.mark.parametrize("target", ["http://evil.example/size", "*", "evil.example:80"])
 def test_the_target_of_a_request_is_a_path(raw: RawServer, target: str) -> None:
     method = "CONNECT" if ":" in target and "/" not in target else "GET"
