@@ -156,9 +156,7 @@ class JournaledStore(WrappedBackend):
 
     def _check_place(self) -> None:
         """If the workspace's folder was removed or replaced, put the journals back into their workspace."""
-        if self._read_only:
-            return
-        moved = self._place.check({*self._active, *self._owned, *self._orphans})
+        moved = None if self._read_only else self._place.check({*self._active, *self._owned, *self._orphans})
         if moved is None:
             return
         self._orphans = moved.orphans
@@ -174,9 +172,8 @@ class JournaledStore(WrappedBackend):
         # One transaction stores run and lease: otherwise a process killed in between would leave a run without owner.
         with self._start_lock:  # `close_unless_owner` comes before this, or sees that runs are being started
             reservation = self._writer.leases.reserve()  # keeps the journal open until this method returns
-        journal_id, time = reservation.journal_id, reservation.time
-        now = read_boot_time()
-        leases = [Lease(record.id, journal_id, time, now) for record in records] if journal_id else []
+        owner = reservation.journal_id, reservation.time, read_boot_time()
+        leases = [Lease(record.id, *owner) for record in records] if reservation.journal_id else []
         made = self.create_runs(records, leases)
         for record in made:
             if record.status not in TERMINAL_STATUSES:
@@ -248,6 +245,11 @@ class JournaledStore(WrappedBackend):
         self._writer.flush(run_id)  # every reader folds the points that it finds in the journals
         store_warnings(self.inner, self._writer)
 
+    def store_logged(self, run_ids: Collection[str]) -> None:
+        """Store what this process has logged to runs, so that points that `inner` stores next come after it."""
+        if not self._active.keys().isdisjoint(run_ids):
+            self._folding.fold()
+
     def be_served(self) -> Intake:
         """Return what a server must know about new points. Log calls and reads then behave as `Intake` describes."""
         return Intake(self._writer, self._folding)
@@ -277,10 +279,7 @@ class JournaledStore(WrappedBackend):
     def close_unless_owner(self) -> None:
         """Close the store, but leave the journal open if this process owns runs or is starting one."""
         with self._start_lock:
-            if self.owns_runs:
-                self.inner.close()
-            else:
-                self.close()
+            (self.inner if self.owns_runs else self).close()
 
     def let_go(self) -> None:
         """Close files that were opened only for reading. A later call opens them again."""

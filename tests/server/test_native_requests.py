@@ -93,6 +93,25 @@ def test_points_without_a_key_go_into_the_journal_of_the_server(server: RunningS
     assert stores.tracking.inner.get_receipts(_journals(stores)) != before
 
 
+def test_points_have_the_order_of_their_answers(server: RunningServer, stores: WorkspaceStores) -> None:
+    store = HttpBackend(server.address)
+    store.create_runs([RunRecord("mixed", "0")])
+
+    def log(value: float, **headers: str) -> None:
+        body = dump_call(METHODS["log_points"].function, {"run_id": "mixed", "points": [Point("a", value, 1)]})
+        assert post(server, "log_points", bytes(body.content), body.media_type, **headers).status_code == 200
+
+    log(1.0)
+    log(2.0, Idempotency_Key=random.randbytes(16).hex())
+    log(3.0)
+    store.append([make_slice("of a client", 0, 9, [Entry("mixed", "a", 4.0)])])
+    log(5.0)
+    log(6.0, Idempotency_Key=random.randbytes(16).hex())
+    (series,) = get_series(stores.tracking, "mixed", "a")
+    assert series.numbers is not None and series.numbers.tolist() == [1, 2, 3, 4, 5, 6]
+    store.close()
+
+
 def _journals(stores: WorkspaceStores) -> list[str]:
     return [path.stem for path in (Path(stores.address) / "journal").glob("*.log")]
 

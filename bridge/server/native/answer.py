@@ -17,7 +17,7 @@ from bridge.records.series import NATIVE
 from bridge.server.dispatch import error_response
 from bridge.server.held import HELD
 from bridge.server.native.prepare import prepared
-from bridge.server.one_experiment import narrowed, scoped
+from bridge.server.one_experiment import named_in, narrowed, scoped
 from bridge.server.roles import Caller
 from bridge.server.workspaces import ServedWorkspace
 from bridge.store.backend import Backend
@@ -110,6 +110,9 @@ def _body(method: RemoteMethod, workspace: ServedWorkspace, caller: Caller, sent
     if caller.experiment_id is not None:
         arguments = scoped(method, arguments, caller.experiment_id, tracking.inner)
     arguments = prepared(method, workspace, caller, arguments)
+    if method.has_points and (sent.key or not method.is_keyed):
+        # These points go into the database. Acknowledged ones that are in the server's journal come before them.
+        tracking.store_logged(named_in(arguments).runs)
     invocation = Invocation(method, workspace, caller, sent, arguments)
     if method.is_keyed and sent.key:
         return _changed(invocation)
