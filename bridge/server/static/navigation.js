@@ -45,6 +45,7 @@ export const shell = {
   role,
   workspace: page.dataset.workspace ?? "",
   address: page.dataset.address ?? "",
+  signOut: page.dataset.signOut ?? "",
   header: signal({ title: "" }),
   live: signal(/** @type {import("./shell.js").Live} */ ("")),
   dark,

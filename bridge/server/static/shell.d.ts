@@ -31,6 +31,8 @@ export interface Shell {
   workspace: string;
   /** What `Workspace.open` opens. */
   address: string;
+  /** The address that ends the session of this browser; empty if it has none. */
+  signOut: string;
   header: Signal<Header>;
   /** The state of the live stream, which the dot in the header shows; empty on pages without one. */
   live: Signal<Live>;

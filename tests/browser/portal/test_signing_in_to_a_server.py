@@ -113,6 +113,37 @@ def test_the_list_of_workspaces_leads_to_their_pages_and_out(site: ServerSite, c
     expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
 
 
+@pytest.mark.parametrize("width", [1440, 360])
+def test_every_page_leads_out(site: ServerSite, context: BrowserContext, width: int) -> None:
+    page = context.new_page()
+    page.set_viewport_size({"width": width, "height": 800})
+    home = f"{site.server.local_address}/w/first/portal/"
+    sign_in(page, home, new_token(site.home, "reader", "first"))
+    page.get_by_role("link", name="digits").first.click()
+    addresses = [home, page.url]
+    page.get_by_role("link", name=re.compile("img src")).first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("<img src=x")
+    for address in [*addresses, page.url]:
+        page.goto(address)
+        button = page.get_by_role("button", name="Sign out")
+        expect(button).to_be_in_viewport(ratio=1)
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    button.click()
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    page.goto(home)
+    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+
+
+def test_without_a_session_no_page_leads_out(site: ServerSite, browser: Browser) -> None:
+    token = new_token(site.home, "reader", "first")
+    made = browser.new_context(extra_http_headers={"Authorization": f"Bearer {token}"})
+    page = made.new_page()
+    page.goto(f"{site.server.local_address}/w/first/portal/")
+    expect(page.get_by_role("button", name="Keys")).to_be_visible()
+    expect(page.get_by_role("button", name="Sign out")).to_have_count(0)
+    made.close()
+
+
 class OtherPage(BaseHTTPRequestHandler):
     """A page of another port, with forms and scripts that change the server."""
 

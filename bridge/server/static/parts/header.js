@@ -3,6 +3,7 @@
 import { html } from "htm/preact";
 import { copyLink } from "./clipboard.js";
 import { Icon } from "./icon.js";
+import { SignOut } from "./sign_out.js";
 
 /** @type {Record<string, string>} */
 const LIVE = {
@@ -68,6 +69,7 @@ export function Header({ shell, theme, onTheme, onSheet }) {
       <button class="button quiet icon" onClick=${() => onSheet("keys")} aria-label="Keys" title="All keys (?)">
         <span class="icon-text" aria-hidden="true">?</span>
       </button>
+      <${SignOut} address=${shell.signOut} />
     </div>
   </header>`;
 }
