@@ -40,6 +40,9 @@ WRITE_SECONDS = 300.0
 """A connection whose client reads nothing of an answer is closed after this time."""
 
 
+OF_PROCESS = Connections()
+"""The connections of a server that another program has started with `--http bridge.server.protocol:Protocol`."""
+
 TOO_LONG = "The head of the request is too long."
 
 
@@ -67,13 +70,13 @@ class Protocol(HttpToolsProtocol):
     """HTTP/1.1 with these checks.
 
     Args:
-        connections: the connections of the server.
+        connections: the connections of the server; None means `OF_PROCESS`.
         arguments: the arguments of uvicorn.
     """
 
     def __init__(self, *arguments: Any, connections: Connections | None = None, **named: Any) -> None:
         super().__init__(*arguments, **named)
-        self._open = connections or Connections()
+        self._open = connections or OF_PROCESS
         self._refusal = ""
         self._refusal_status = 400
         self._is_in_head, self._has_begun, self._ended_here = True, False, False

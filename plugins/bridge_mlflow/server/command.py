@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from bridge.address import SCHEME, folder_of_uri
 from bridge.errors import InvalidValue, NotAllowed
-from bridge.server.dispatch import Dispatcher
+from bridge.server.admission import Admission
 from bridge.server.identity.database import ServerDatabase
 from bridge.server.identity.token_store import TokenStore, has_valid_token
+from bridge.server.measured import Measured
+from bridge.server.observed import Observed
 from bridge.server.open_identity import OpenIdentity
 from bridge.server.page import Page
+from bridge.server.protocol import OF_PROCESS
 from bridge.server.serve import access_of, address_name, app
 from bridge.server.settings import Settings, is_loopback, server_home
 from bridge.server.workspaces import ServedWorkspace, Workspaces
 from bridge.store.create import ensure_store
 
+logger = logging.getLogger("bridge")
+
 STORE_VARIABLE = "_MLFLOW_SERVER_FILE_STORE"
 
 
-def application() -> Dispatcher:
+LIMITED = "bridge.server.protocol:Protocol"
+"""The value of uvicorn's option `--http` with which the limits of connections, heads and slow requests hold."""
+
+
+def application() -> Observed:
     """Return the application for the workspace of `--backend-store-uri`. Each worker process calls this function.
 
     If `server.db` has no valid token, the server is open to this computer, and refuses to start for other computers.
@@ -40,7 +50,12 @@ def application() -> Dispatcher:
     page = Page(settings.base_path, settings.no_token)
     access = access_of(settings, port, page)
     identity = access.identity if access else OpenIdentity(port, settings.names)
-    return app(workspaces, identity, settings, page, access)
+    OF_PROCESS.own_user_only = identity.is_personal
+    if option(sys.argv, "--http", "") != LIMITED:
+        logger.warning(
+            "Slow clients and many connections can stop this server: start it with --uvicorn-opts '--http %s'.", LIMITED
+        )
+    return Observed(app(workspaces, identity, settings, page, access, Admission()), Measured(OF_PROCESS))
 
 
 def option(words: Sequence[str], name: str, default: str) -> str:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import select
+import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from mlflow import MlflowClient
 from serving import mlflow_server
 
 from bridge.store.create import create_store
+from bridge_mlflow.server.command import LIMITED, application
 
 
 @pytest.mark.slow
@@ -21,7 +25,7 @@ def test_mlflows_command_starts_the_same_application(tmp_path: Path, monkeypatch
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
     create_store(tmp_path / "demo", "demo")
-    options = ("--app-name", "bridge", "--workers", "1")
+    options = ("--app-name", "bridge", "--workers", "1", "--uvicorn-opts", f"--http {LIMITED} --no-proxy-headers")
     with mlflow_server(f"bridge://{tmp_path}/demo", tmp_path / "server.log", *options) as address:
         client = MlflowClient(address, address)
         run = client.create_run("0", run_name="first")
@@ -33,6 +37,34 @@ def test_mlflows_command_starts_the_same_application(tmp_path: Path, monkeypatch
         assert requests.get(f"{address}/portal", timeout=60).status_code == 200
         assert requests.get(f"{address}/ajax-api/2.0/mlflow/webhooks", timeout=60).status_code == 404
         assert requests.get(address, timeout=60).headers["Content-Security-Policy"].startswith("default-src 'self'")
+        check_limits(int(address.rpartition(":")[2]))
+    assert "start it with --uvicorn-opts" not in (tmp_path / "server.log").read_text()
+
+
+def check_limits(port: int) -> None:
+    """Check that a server refuses a long head, many headers, and many connections."""
+    long, many = b"X-Long: " + b"x" * 33_000 + b"\r\n", b"X-Many: x\r\n" * 101
+    for headers in (long, many):
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n%s\r\n" % (port, headers))
+            assert connection.recv(100).startswith(b"HTTP/1.1 431 ")
+    with ExitStack() as stack:
+        address = "127.0.0.1", port
+        opened = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(120)]
+        readable, _, _ = select.select(opened, [], [], 5)
+        assert len(readable) >= 20 and readable[0].recv(100).startswith(b"HTTP/1.1 503 ")
+
+
+def test_a_server_without_the_limits_of_connections_warns(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("_MLFLOW_SERVER_FILE_STORE", f"bridge://{tmp_path}/demo")
+    for words, is_warned in ((["--port", "5000"], True), (["--http", LIMITED], False)):
+        caplog.clear()
+        monkeypatch.setattr(sys, "argv", ["uvicorn", *words])
+        application()
+        assert (f"--uvicorn-opts '--http {LIMITED}'" in caplog.text) is is_warned
 
 
 @pytest.mark.slow
