@@ -89,7 +89,7 @@ class Page:
             "role": call.caller.role,
             "workspace": call.workspace.stores.name,
             "address": self._address(call, call.workspace),
-            # The command `runbridge ui` signs the browser in by itself.
+            # The command `runbridge ui` signs the browser in.
             "sign_out": "" if self._shows_folders or call.caller.session is None else f"{self._base_path}/logout",
         }
         scripts = files.scripts(_page_of(call.parameters["path"]))
