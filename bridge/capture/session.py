@@ -69,7 +69,13 @@ class RunSession:
         watch_exit()
         _open[self.place.run_id] = self
 
-    def end(self, status: Status, error: str | None = None, warnings: tuple[str, ...] = ()) -> None:
+    def end(
+        self,
+        status: Status,
+        error: str | None = None,
+        warnings: tuple[str, ...] = (),
+        known: RunRecord | None = None,
+    ) -> None:
         """Make all points of the run readable, store its captured files, and end the run.
 
         If this process is the script of a submitted run, the status is not set, and only the error and the warnings
@@ -79,6 +85,7 @@ class RunSession:
             status: Completed, Failed or Canceled.
             error: the reason of a failure, as `failure_json` returns it.
             warnings: sentences that are stored with the run.
+            known: the record of the run, if the caller has just read it.
 
         Raises:
             StoreUnavailable: logged points could not be written. The status of the run is unchanged. If the points wait
@@ -92,7 +99,7 @@ class RunSession:
             self._keep_end(_Wanted(status, error, warnings, reason))
             raise
         self._wanted = None
-        record = place.record()
+        record = known or place.record()
         submitted = self._is_submitted(record)
         if not submitted and not self._may_end(record.status, status):
             raise InvalidState("run", place.run_id, record.status, f"{status} or not ended")
@@ -147,16 +154,17 @@ class RunSession:
         """
         if self._owner != os.getpid():
             return
-        status = self.place.record().status
+        record = self.place.record()
+        status = record.status
         error = None if hasattr(sys, "ps1") else exit_error() or getattr(sys, "last_value", None)
         wanted = self._wanted
         if wanted is not None and error in (None, wanted.reason):
-            self.end(wanted.status, wanted.error, wanted.warnings)
+            self.end(wanted.status, wanted.error, wanted.warnings, record)
         elif error is not None and not is_success(error):
             if self._may_end(status, "Failed"):
-                self.end("Failed", failure_json(error))
+                self.end("Failed", failure_json(error), known=record)
         elif status not in TERMINAL_STATUSES:
-            self.end("Completed", warnings=() if self._quietly else (LEFT_OPEN,))
+            self.end("Completed", warnings=() if self._quietly else (LEFT_OPEN,), known=record)
         else:
             self._store_captured()
 
@@ -240,9 +248,9 @@ class RunSession:
         record = self.place.record()
         failed = error is not None and not is_success(error)
         if failed and (self._may_end(record.status, "Failed") or self._is_submitted(record)):
-            self.end("Failed", failure_json(error))
+            self.end("Failed", failure_json(error), known=record)
         elif not failed and (record.status not in ("Failed", "Canceled") or self._is_submitted(record)):
-            self.end("Completed")
+            self.end("Completed", known=record)
         else:
             self._store_captured()
 
