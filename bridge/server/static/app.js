@@ -4,6 +4,7 @@ import { effect, signal } from "@preact/signals";
 import { render } from "preact";
 import { html } from "htm/preact";
 import { useLayoutEffect } from "preact/hooks";
+import { endSession } from "./data/session.js";
 import { RUN_TABS } from "./lib/route.js";
 import { changeTheme, openShort, route, shell, stateOf, theme } from "./navigation.js";
 import { copyLink } from "./parts/clipboard.js";
@@ -11,7 +12,7 @@ import { Header } from "./parts/header.js";
 import { useKeys } from "./parts/keys.js";
 import { Late } from "./parts/late.js";
 import { Boundary, Empty, Problem } from "./parts/problem.js";
-import { Toasts } from "./parts/toast.js";
+import { toast, Toasts } from "./parts/toast.js";
 
 /** @typedef {import("./shell.js").PageProps} PageProps */
 /** @typedef {import("./lib/route.js").PageName} PageName */
@@ -89,6 +90,15 @@ const loadPalette = () => import("./parts/palette.js");
 const close = () => (sheet.value = "");
 const openPalette = () => (sheet.value = "palette");
 
+/** End the session, and open the page on which one signs in. */
+async function signOut() {
+  try {
+    location.assign(await endSession(shell.signOut));
+  } catch (error) {
+    toast(/** @type {Error} */ (error).message, { kind: "problem" });
+  }
+}
+
 /** @param {Event} event */
 function skip(event) {
   event.preventDefault();
@@ -111,7 +121,7 @@ function App() {
   );
   const onSheet = (/** @type {"keys" | "palette"} */ name) => (sheet.value = name);
   return html`<a class="skip" href="#page" onClick=${skip}>Skip to the page</a>
-    <${Header} shell=${shell} theme=${theme.value} onTheme=${changeTheme} onSheet=${onSheet} />
+    <${Header} shell=${shell} theme=${theme.value} onTheme=${changeTheme} onSheet=${onSheet} onSignOut=${signOut} />
     <main id="page" tabindex="-1"><${Boundary} key=${loaded.value?.key}>${loaded.value?.content}<//></main>
     <${Toasts} />
     ${sheet.value === "keys" ? html`<${Late} from=${loadKeySheet} name="KeySheet" dialog with=${{ onClose: close }} />` : null}

@@ -3,7 +3,6 @@
 import { html } from "htm/preact";
 import { copyLink } from "./clipboard.js";
 import { Icon } from "./icon.js";
-import { SignOut } from "./sign_out.js";
 
 /** @type {Record<string, string>} */
 const LIVE = {
@@ -31,8 +30,9 @@ function LiveDot({ shell }) {
  * @param {string} props.theme
  * @param {() => void} props.onTheme
  * @param {(sheet: "keys" | "palette") => void} props.onSheet
+ * @param {() => void} props.onSignOut
  */
-export function Header({ shell, theme, onTheme, onSheet }) {
+export function Header({ shell, theme, onTheme, onSheet, onSignOut }) {
   const { title, heading, crumbs = [], beside, field, actions } = shell.header.value;
   const home = { text: shell.workspace || "Experiments", href: shell.href({ page: "home" }) };
   const name = theme === "dark" ? "dark" : theme === "light" ? "light" : "system";
@@ -69,7 +69,11 @@ export function Header({ shell, theme, onTheme, onSheet }) {
       <button class="button quiet icon" onClick=${() => onSheet("keys")} aria-label="Keys" title="All keys (?)">
         <span class="icon-text" aria-hidden="true">?</span>
       </button>
-      <${SignOut} address=${shell.signOut} />
+      ${shell.signOut
+        ? html`<button class="button quiet icon" onClick=${onSignOut} aria-label="Sign out" title="Sign out of this server">
+            <${Icon} name="leave" />
+          </button>`
+        : null}
     </div>
   </header>`;
 }
