@@ -47,10 +47,10 @@ class Observed:
         id = f"{next(self._ids) & 0xFFFF_FFFF_FFFF_FFFF:016x}"
         request_id.current.set(id)  # the server answers each request in a context of its own
         state: dict[str, Any] = scope.setdefault("state", {})
-        status, size = 0, 0
+        status, size, is_complete = 0, 0, False
 
         async def send_counted(message: Message) -> None:
-            nonlocal status, size
+            nonlocal status, size, is_complete
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message.get("headers", ()), (request_id.HEADER, id.encode())]
@@ -59,15 +59,17 @@ class Observed:
             else:
                 size += len(message.get("body", b""))
             await send(message)
+            is_complete = message["type"] == "http.response.body" and not message.get("more_body", False)
 
         self._measured.begin()
         try:
             await self._application(scope, receive, send_counted)
         except Exception:
             logger.exception("The request %s to %s failed", id, state.get("route", "an unknown route"))
-            if status:
+            if status and not is_complete:
                 raise  # the connection is closed, so that the client does not take the answer for complete
-            await error_response(BridgeError(SENTENCE))(scope, receive, send_counted)
+            if not status:
+                await error_response(BridgeError(SENTENCE))(scope, receive, send_counted)
         finally:
             seconds = time.monotonic() - begun
             self._measured.end(scope["method"], state.get("route", ""), status, seconds, size)

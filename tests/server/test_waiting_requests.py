@@ -1,4 +1,4 @@
-"""Requests of one connection that wait for the answers to those before."""
+"""Several requests of one connection."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import logging
 import threading
 
 import pytest
+from loaded_server import until
 from raw_server import ROUTES, raw_server
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bridge.server.connections import Connections
 from bridge.server.protocol import WAITING_REQUESTS
@@ -52,3 +53,21 @@ def test_a_connection_has_a_number_of_waiting_requests() -> None:
         assert answer.count(b"HTTP/1.1 200 ") == WAITING_REQUESTS + 1
         answer = raw.sent(raw.head() * (WAITING_REQUESTS + 1) + last)
         assert answer.startswith(b"HTTP/1.1 400 ") and b"too many requests" in answer
+
+
+def test_a_failure_after_a_complete_answer_does_not_close_the_connection() -> None:
+    """FastAPI raises the error to which it has answered 500 again, so that a server logs it."""
+
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("failed", 500)(scope, receive, send)
+        raise ValueError("logged")
+
+    async def failing(call: Call) -> ASGIApp:
+        return answer
+
+    with raw_server(Connections(), [*ROUTES, Route("GET", "/failing", failing, None, "read")]) as raw:
+        with raw.connect() as connection:
+            for target, expected in (("/failing", b"HTTP/1.1 500 "), ("/size", b"HTTP/1.1 200 ")):
+                connection.sendall(raw.head(f"GET {target} HTTP/1.1"))
+                assert connection.recv(65_536).startswith(expected)
+                until(lambda: raw.protocols[0].cycle.response_complete, "the answer is complete")
