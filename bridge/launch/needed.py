@@ -26,5 +26,7 @@ with suppress(ImportError, MemoryError):  # without NumPy, other processes copy 
     import numpy
     import numpy.ma  # `numpy.unique` loads this module at its first call
 
+    import bridge.store.frames  # for points that are sent to a server
+
     if has_package("pcodec"):  # without it, other processes compress the points
         bridge.store.chunks.load()

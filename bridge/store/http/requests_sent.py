@@ -240,7 +240,7 @@ class Requests:
         """Close the connections. A later request opens new ones."""
         known, self._session = self._session, None
         if known is not None and known[0] == os.getpid():
-            known[1].close()
+            _close(known[1])
 
 
 def _new_session(address: str) -> Session:
@@ -275,6 +275,18 @@ def _check_head(answer: Response) -> None:
     if not is_sized and answer.raw.version == HTTP_1_1 and answer.status_code not in NO_BODY:
         answer.close()
         raise requests.ConnectionError(CUT)
+
+
+def _close(session: Session) -> None:
+    """Close a session and its connections.
+
+    `Session.close` leaves the connections to finalizers of urllib3, which do nothing while a process exits.
+    """
+    for adapter in session.adapters.values():
+        for manager in (adapter.poolmanager, *adapter.proxy_manager.values()):  # type: ignore[attr-defined]
+            for key in manager.pools.keys():
+                manager.pools[key].close()
+    session.close()
 
 
 def _whole(answer: Response) -> Answer:
