@@ -16,7 +16,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
-from both_places import served_addresses  # noqa: F401
+from both_places import empty_addresses, served_addresses  # noqa: F401
 from forked import Child, Fork, Say
 from hypothesis import HealthCheck, settings
 from longer import SCALE

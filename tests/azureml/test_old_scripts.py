@@ -6,6 +6,7 @@ import socket
 
 import pytest
 from azureml_project import CONFIG, Project
+from both_places import OLD_SCRIPTS_IN_BOTH_PLACES
 
 pytestmark = pytest.mark.processes
 
@@ -49,6 +50,7 @@ def test_train_on_local_in_an_environment_that_is_made(project: Project) -> None
     assert said(lines, "alphas") == ["20"]
 
 
+@OLD_SCRIPTS_IN_BOTH_PLACES
 def test_logging_api(project: Project) -> None:
     project.copy("logging_api")
     lines = project.lines("notebook.py")
@@ -66,6 +68,7 @@ def test_logging_api(project: Project) -> None:
     assert said(lines, "tags") == ["{'My Favorite Run': None, 'Competition Rank': '1'}"]
 
 
+@OLD_SCRIPTS_IN_BOTH_PLACES
 def test_manage_runs(project: Project) -> None:
     project.copy("manage_runs")
     lines = project.lines("notebook.py")
@@ -123,6 +126,7 @@ def test_tensorboard_of_a_submitted_run(project: Project, port: str) -> None:
     assert said(lines, "answers") == ["200"]
 
 
+@OLD_SCRIPTS_IN_BOTH_PLACES
 def test_the_article(project: Project) -> None:
     project.copy("article")
     done = project.start("-m", "bridge_azureml", "article.py")

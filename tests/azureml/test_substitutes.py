@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from azureml_project import Project
+from both_places import PLACES, new_experiment
 
 from bridge import Experiment, NotAllowed, NotFound, Run, Workspace
 from bridge_azureml.authentication import ServicePrincipalAuthentication
@@ -22,9 +23,7 @@ from bridge_azureml.diagnostics import diagnostic_log
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 25
 
 
-@pytest.fixture
-def ws(tmp_path: Path) -> Workspace:
-    return Workspace.create("substitutes", path=tmp_path / "ws")
+IN_BOTH_PLACES = pytest.mark.parametrize("ws", PLACES, indirect=True)
 
 
 # Data
@@ -164,7 +163,7 @@ def test_a_diagnostic_log_has_all_messages_that_are_logged_within_it(
 
 @pytest.fixture
 def run(ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    run = Experiment(ws, "widget").start_logging(snapshot_directory=None, tags={"team": "vision"})
+    run = new_experiment(ws).start_logging(snapshot_directory=None, tags={"team": "vision"})
     run.log("loss", 0.5)
     run.log("loss", 0.25)
     run.log_row("wave", angle=0.0, cos=1.0)
@@ -176,6 +175,7 @@ def run(ws: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     return run
 
 
+@IN_BOTH_PLACES
 def test_details_are_shown_as_text_and_show_returns(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     RunDetails(run).show()
     lines = capsys.readouterr().out.splitlines()
@@ -186,9 +186,10 @@ def test_details_are_shown_as_text_and_show_returns(run: Run, capsys: pytest.Cap
     (picture,) = run.get_file_names()
     assert f"Metric picture: {picture}" in lines
     assert "Note: the run has not ended: call show() again to see its next state" in lines
-    assert f"Web View: runbridge ui {run.experiment.workspace.path} --page runs/{run.id}" in lines
+    assert f"Web View: {run.get_portal_url()}" in lines
 
 
+@IN_BOTH_PLACES
 def test_widget_data_has_the_old_names(run: Run) -> None:
     (child,) = run.get_children()
     child.log("mse", 1)

@@ -17,9 +17,10 @@ from typing import Any, NoReturn
 
 import pytest
 import requests
+from both_places import PLACES, new_experiment
 from capturing import wait_until
 
-from bridge import Experiment, InvalidState, Run, StoreUnavailable, Workspace
+from bridge import InvalidState, Run, StoreUnavailable, Workspace
 from bridge.store.folder.artifacts import FolderArtifacts
 from bridge_azureml import tensorboard
 from bridge_azureml.events import EventWriter
@@ -33,8 +34,11 @@ pytestmark = [
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    return Experiment(Workspace.create("boards", path=tmp_path / "ws"), "board").start_logging()
+def run(ws: Workspace) -> Run:
+    return new_experiment(ws).start_logging()
+
+
+IN_BOTH_PLACES = pytest.mark.parametrize("ws", PLACES, indirect=True)
 
 
 def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
@@ -73,6 +77,7 @@ def test_a_damaged_event_file_is_noticed_by_its_checksums(tmp_path: Path) -> Non
     assert len(list(EventFileLoader(str(file)).Load())) == 1
 
 
+@IN_BOTH_PLACES
 def test_a_running_run_is_exported_with_its_children(run: Run, tmp_path: Path) -> None:
     run.log("alpha", 0.1)
     run.log("alpha", 0.2)
@@ -90,6 +95,7 @@ def test_a_running_run_is_exported_with_its_children(run: Run, tmp_path: Path) -
     assert scalars(tmp_path / "logs" / child.id) == {"mse": [(0, 3.0)]}
 
 
+@IN_BOTH_PLACES
 def test_exporting_again_replaces_the_event_files(run: Run, tmp_path: Path) -> None:
     run.log("a", 1)
     export_to_tensorboard([run], tmp_path, recursive=False)

@@ -9,10 +9,12 @@ import signal
 import struct
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy
 import pytest
+from both_places import address_of, no_open_runs
 from capturing import content
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,10 +25,26 @@ from bridge.source.recorded_environment import ENVIRONMENT_PROPERTY, read_enviro
 from bridge.source.snapshot import restore_snapshot
 from bridge.store.one_run import get_series
 
+ON_A_SERVER = [pytest.mark.slow, pytest.mark.processes]
+PLACES = ("folders", pytest.param("from a server", marks=ON_A_SERVER), pytest.param("to a server", marks=ON_A_SERVER))
+
+
+@pytest.fixture(params=PLACES)
+def places(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Workspace, Workspace]]:
+    """Two empty workspaces: both in folders, or one of them on a server."""
+    opened = []
+    for end, name in (("from", "work"), ("to", "target")):
+        if request.param.startswith(end):
+            opened.append(Workspace.open(next(request.getfixturevalue("empty_addresses"))))
+        else:
+            opened.append(Workspace.create(name, path=tmp_path / name))
+    with opened[0], opened[1], no_open_runs(opened[0]):
+        yield opened[0], opened[1]
+
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create("work", path=tmp_path / "work")
+def workspace(places: tuple[Workspace, Workspace]) -> Workspace:
+    return places[0]
 
 
 @pytest.fixture
@@ -35,8 +53,8 @@ def experiment(workspace: Workspace) -> Experiment:
 
 
 @pytest.fixture
-def target(tmp_path: Path) -> Workspace:
-    return Workspace.create("target", path=tmp_path / "target")
+def target(places: tuple[Workspace, Workspace]) -> Workspace:
+    return places[1]
 
 
 def everything(run: Run) -> dict[str, object]:
@@ -154,6 +172,7 @@ def test_only_the_snapshots_of_delivered_runs_are_copied(workspace, experiment, 
     assert delivered() == ["mine", "others", "same"]
 
 
+@pytest.mark.parametrize("places", [PLACES[0], PLACES[2]], indirect=True)  # a server refuses damaged files
 def test_a_run_whose_snapshot_cannot_be_read_is_delivered(workspace, experiment, target, caplog, tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "code" / "train.py").write_text("1")
@@ -232,7 +251,7 @@ def test_nothing_is_delivered_to_a_deleted_experiment_or_run(workspace, experime
 
 def test_a_workspace_is_not_delivered_to_itself(workspace):
     with pytest.raises(InvalidValue, match="another workspace"):
-        workspace.deliver(Workspace.open(workspace.path))
+        workspace.deliver(Workspace.open(address_of(workspace)))
     with pytest.raises(InvalidValue, match="target 'there': must be a Workspace"):
         workspace.deliver("there")
 
@@ -270,7 +289,7 @@ def test_killed_and_simultaneous_deliveries_store_everything_once(workspace, exp
         runs.append(run)
     code = (
         "import sys\nfrom bridge import Workspace\n"
-        f"Workspace.open({str(workspace.path)!r}).deliver(Workspace.open({str(target.path)!r}))"
+        f"Workspace.open({address_of(workspace)!r}).deliver(Workspace.open({address_of(target)!r}))"
     )
     for seconds in (0.25, 0.3, 0.35):
         process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)

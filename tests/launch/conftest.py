@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from both_places import opened_at
 from submitting import Submit
 
 from bridge import Experiment, Workspace
@@ -29,8 +30,10 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def workspace(tmp_path: Path) -> Workspace:
-    return Workspace.create("submit", path=tmp_path / "workspace")
+def workspace(request: pytest.FixtureRequest, tmp_path: Path, temporary: Path) -> Iterator[Workspace]:
+    """A workspace in a folder, or for tests with the mark `IN_BOTH_PLACES` also one on a server."""
+    with opened_at(request, tmp_path) as workspace:
+        yield workspace
 
 
 @pytest.fixture

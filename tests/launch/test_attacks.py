@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from both_places import address_of
 from longer import SCALE
 from submitting import Submit, is_gone, launcher, log_of, processes_of, queued, until
 
@@ -98,7 +99,7 @@ def test_processes_that_are_killed_while_they_submit_leave_no_run_open(
     (source / "train.py").write_text("print('hello')")
     experiment = Experiment(workspace, "submitted")
     for number in range(ROUNDS):
-        command = [sys.executable, "-c", CALLER, str(workspace.path), str(source)]
+        command = [sys.executable, "-c", CALLER, address_of(workspace), str(source)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None and process.stdout.readline() == b"up\n"
             pause = chance.uniform(0, 1.2)

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from both_places import IN_BOTH_PLACES, address_of
 from submitting import Submit, is_gone, launcher_of, lines_of, log_of, processes_of, until
 
 from bridge import (
@@ -55,6 +56,7 @@ def failure(run: ScriptRun) -> dict[str, object]:
     return dict(details["error"]["error"])
 
 
+@IN_BOTH_PLACES
 def test_a_script_that_ends_is_completed(submit: Submit) -> None:
     run = submit("import bridge; print('hello'); bridge.Run.get_context().log('loss', 0.5)")
     assert type(run) is ScriptRun
@@ -68,6 +70,7 @@ def test_sys_exit_without_a_code_completes_the_run(submit: Submit) -> None:
     assert submit("import sys; sys.exit(0)").wait_for_completion()["status"] == "Completed"
 
 
+@IN_BOTH_PLACES
 def test_an_exception_fails_the_run_and_becomes_its_message(submit: Submit) -> None:
     run = submit(HELLO + "raise ValueError('alpha must be positive')")
     assert failure(run) == {
@@ -191,6 +194,7 @@ def test_a_missing_snapshot_fails_the_run(submit: Submit, workspace: Workspace, 
     assert error["code"] == "SnapshotFailed" and run.properties["ContentSnapshotId"] in str(error["message"])
 
 
+@IN_BOTH_PLACES
 def test_a_script_that_takes_too_long_is_stopped(submit: Submit) -> None:
     begun = time.monotonic()
     run = submit(HELLO + "import time; time.sleep(600)", max_run_duration_seconds=1)
@@ -212,6 +216,7 @@ def test_outputs_that_cannot_be_stored_cause_a_warning(submit: Submit) -> None:
     assert [warning for warning in run.warnings if "outputs/pipe" in warning]
 
 
+@IN_BOTH_PLACES
 def test_a_launcher_that_is_terminated_cancels_its_run(submit: Submit) -> None:
     run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
     lines_of(run)
@@ -220,6 +225,7 @@ def test_a_launcher_that_is_terminated_cancels_its_run(submit: Submit) -> None:
     assert is_gone(int(log_of(run)))
 
 
+@IN_BOTH_PLACES
 def test_the_script_of_a_killed_launcher_dies_and_the_run_fails(submit: Submit) -> None:
     run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
     lines_of(run)
@@ -228,6 +234,7 @@ def test_the_script_of_a_killed_launcher_dies_and_the_run_fails(submit: Submit) 
     assert failure(run)["code"] == "OwnerGone"
 
 
+@IN_BOTH_PLACES
 def test_a_launcher_that_cannot_start_fails_the_run(submit: Submit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     run = submit(HELLO)
@@ -351,6 +358,7 @@ def test_cancel_right_after_submit_ends_the_run_and_its_processes(submit: Submit
     run.cancel()
 
 
+@IN_BOTH_PLACES
 def test_cancel_stops_a_script_and_all_processes_that_it_started(submit: Submit) -> None:
     code = """
         import os, signal, subprocess, sys, time
@@ -438,6 +446,7 @@ def test_a_run_that_has_ended_is_not_canceled(submit: Submit) -> None:
         run.cancel()
 
 
+@IN_BOTH_PLACES
 def test_fail_by_another_process_stops_the_script_and_is_final(submit: Submit) -> None:
     run = submit("import os, time; print(os.getpid(), flush=True); time.sleep(600)")
     lines_of(run)
@@ -449,6 +458,7 @@ def test_fail_by_another_process_stops_the_script_and_is_final(submit: Submit) -
     assert run.status == "Failed"
 
 
+@IN_BOTH_PLACES
 def test_two_simultaneous_runs_do_not_mix_their_files_and_output(submit: Submit, source: Path) -> None:
     code = "import sys, bridge; bridge.Run.get_context().log('n', int(sys.argv[1])); print(sys.argv[1])"
     runs = [submit(code, arguments=[n]) for n in (1, 2)]
@@ -466,11 +476,12 @@ time.sleep(float(sys.argv[3]))
 """
 
 
+@IN_BOTH_PLACES
 def test_a_run_continues_when_its_caller_has_ended(workspace: Workspace, source: Path, temporary: Path) -> None:
     file = str(temporary / "caller-has-ended")
     wait = f"for _ in range(3000):\n    if os.path.exists({file!r}):\n        break\n    time.sleep(0.01)"
     (source / "train.py").write_text(f"import os, time\n{wait}\nprint('done')")
-    command = [sys.executable, "-W", "error", "-c", CALLER, str(workspace.path), str(source), "0"]
+    command = [sys.executable, "-W", "error", "-c", CALLER, address_of(workspace), str(source), "0"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stderr) == (0, "")
     run = Run.get(workspace, done.stdout.split()[1])
@@ -485,7 +496,7 @@ def test_a_run_continues_when_its_terminal_is_closed(workspace: Workspace, sourc
     pid, terminal = pty.fork()
     if pid == 0:
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` ignores it, for all processes that it starts
-        os.execv(sys.executable, [sys.executable, "-c", CALLER, str(workspace.path), str(source), "600"])
+        os.execv(sys.executable, [sys.executable, "-c", CALLER, address_of(workspace), str(source), "600"])
     said = b""
     while b"\n" not in said:
         said += os.read(terminal, 1000)
@@ -565,7 +576,7 @@ from bridge import Experiment, ScriptRunConfig, Workspace
 sys.executable = sys.argv[3]
 Experiment(Workspace.open(sys.argv[1]), "submitted").submit(ScriptRunConfig(sys.argv[2], script="train.py"))
 """
-    command = [sys.executable, "-c", caller, str(workspace.path), str(source), str(killer)]
+    command = [sys.executable, "-c", caller, address_of(workspace), str(source), str(killer)]
     assert subprocess.run(command, timeout=60, check=False).returncode == -signal.SIGKILL
     (run,) = Experiment(workspace, "submitted").get_runs()
     assert isinstance(run, ScriptRun)
@@ -612,7 +623,7 @@ try:
 except StoreUnavailable:
     print("refused")
 """
-    command = [sys.executable, "-c", caller, str(workspace.path), str(source)]
+    command = [sys.executable, "-c", caller, address_of(workspace), str(source)]
     assert subprocess.run(command, timeout=60, check=True, capture_output=True).stdout == b"refused\n"
     (run,) = Experiment(workspace, "submitted").get_runs()
     assert isinstance(run, ScriptRun)
@@ -642,6 +653,7 @@ def test_a_child_that_is_forked_while_a_run_is_submitted_does_not_delay_it(
         os.waitpid(children[0], 0)
 
 
+@IN_BOTH_PLACES
 def test_a_run_opened_by_its_experiment_and_id_is_canceled_with_its_script(submit: Submit) -> None:
     run = submit("import time\nprint('begun')\ntime.sleep(600)\n")
     again = Run(run.experiment, run.id)
@@ -651,6 +663,7 @@ def test_a_run_opened_by_its_experiment_and_id_is_canceled_with_its_script(submi
     assert run.error is None
 
 
+@IN_BOTH_PLACES
 def test_a_run_that_was_deleted_while_it_ran_is_stopped_and_ended_when_it_is_restored(
     submit: Submit, workspace: Workspace
 ) -> None:

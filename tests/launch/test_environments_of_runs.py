@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+from both_places import IN_BOTH_PLACES
 from submitting import Submit, log_of
 
 from bridge import Experiment, Run, SubmitFailed, Workspace
@@ -63,6 +64,7 @@ def test_a_script_finds_its_run_by_all_names(submit: Submit, workspace: Workspac
     assert found["PYTHONUNBUFFERED"] == "1"
 
 
+@IN_BOTH_PLACES
 def test_a_script_works_in_a_copy_of_its_folder(submit: Submit, source: Path) -> None:
     (source / "data").mkdir()
     (source / "data" / "table.csv").write_text("1,2")
@@ -182,6 +184,7 @@ def test_a_reopened_submitted_run_is_a_script_run(submit: Submit, workspace: Wor
     assert ScriptRun.RUN_TYPE == run.type == "azureml.scriptrun"
 
 
+@IN_BOTH_PLACES
 def test_tags_ids_and_parents_are_stored(submit: Submit, workspace: Workspace, source: Path) -> None:
     from bridge.launch.script import ScriptRunConfig
 
@@ -194,6 +197,7 @@ def test_tags_ids_and_parents_are_stored(submit: Submit, workspace: Workspace, s
     parent.complete()
 
 
+@IN_BOTH_PLACES
 def test_a_script_submits_children_of_its_run(submit: Submit, workspace: Workspace) -> None:
     code = """
         import bridge

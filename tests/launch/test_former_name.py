@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from both_places import address_of
 from submitting import Submit, log_of, queued
 
 from bridge import Workspace
@@ -32,6 +33,6 @@ def test_a_process_of_the_previous_version_starts_a_launcher(submit: Submit, mon
 
 def test_a_scheduler_can_start_a_launcher_by_its_former_name(submit: Submit, workspace: Workspace) -> None:
     run = queued(submit, workspace, "print('hello')")
-    command = [sys.executable, "-m", "bridge.submit.launch", str(workspace.path), run.id]
+    command = [sys.executable, "-m", "bridge.submit.launch", address_of(workspace), run.id]
     assert subprocess.run(command, timeout=60, check=False).returncode == 0
     assert (run.status, log_of(run)) == ("Completed", "hello\n")

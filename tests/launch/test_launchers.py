@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from both_places import IN_BOTH_PLACES, address_of
 from submitting import Submit, is_gone, launcher, launcher_of, lines_of, log_of, processes_of, queued, until
 
 from bridge import Experiment, NotFound, ScriptRunConfig, Workspace
@@ -203,7 +204,9 @@ begun = time.monotonic()
 runs[0].cancel()
 print(time.monotonic() - begun < {CANCEL_SECONDS}, runs[0].status)
 """
-    with subprocess.Popen([python, "-c", canceler, str(workspace.path)], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        [python, "-c", canceler, address_of(workspace)], stdout=subprocess.PIPE, text=True
+    ) as process:
         run = submit("open('/dev/null')")
         assert process.communicate(timeout=60)[0] == "True Canceled\n"
     assert (run.status, run.warnings, run.error) == ("Canceled", (), None)
@@ -248,6 +251,7 @@ def test_a_launcher_that_was_considered_dead_continues_and_stores_how_its_script
     assert run.error is None
 
 
+@IN_BOTH_PLACES
 @pytest.mark.usefixtures("background_looks_late")
 def test_the_submitting_process_sees_at_once_that_the_launcher_was_killed(submit: Submit, workspace: Workspace) -> None:
     run = submit(SLEEPS)
@@ -258,6 +262,7 @@ def test_the_submitting_process_sees_at_once_that_the_launcher_was_killed(submit
     assert run.error is not None and run.error["code"] == "OwnerGone"
 
 
+@IN_BOTH_PLACES
 @pytest.mark.usefixtures("background_looks_late")
 def test_the_creator_does_not_own_a_run_that_another_process_executes(submit: Submit, workspace: Workspace) -> None:
     run = queued(submit, workspace, SLEEPS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from both_places import IN_BOTH_PLACES
 from submitting import Submit, log_of
 
 from bridge import Run, Workspace
@@ -10,6 +11,7 @@ from bridge import Run, Workspace
 pytestmark = pytest.mark.processes
 
 
+@IN_BOTH_PLACES
 def test_mlflow_writes_to_the_scripts_run_and_a_second_run_is_a_child(submit: Submit, workspace: Workspace) -> None:
     code = """
         import bridge, mlflow

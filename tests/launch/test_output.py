@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from both_places import IN_BOTH_PLACES, address_of
 from submitting import Submit, log_of, until
 
 from bridge import Experiment, InvalidValue, Run, SubmitFailed, Workspace
@@ -77,6 +78,7 @@ Web View: {view}
     )
 
 
+@IN_BOTH_PLACES
 def test_a_failure_is_shown_with_its_error(submit: Submit, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SubmitFailed, match="exit code 4"):
         submit("print('no newline', end='', flush=True); import sys; sys.exit(4)", show_output=True)
@@ -93,6 +95,7 @@ def test_the_log_of_an_ended_run_is_shown_as_well(submit: Submit, capsys: pytest
     assert "\nhello\n" in capsys.readouterr().out
 
 
+@IN_BOTH_PLACES
 def test_output_is_stored_byte_by_byte(submit: Submit) -> None:
     run = submit("import sys; sys.stdout.buffer.write(bytes(range(256)) + 'é 漢 🚀'.encode())")
     run.wait_for_completion()
@@ -158,6 +161,7 @@ def test_output_and_errors_are_in_order(submit: Submit) -> None:
     assert log_of(run) == "".join(f"out {n}\nerr {n}\n" for n in range(5))
 
 
+@IN_BOTH_PLACES
 def test_logs_are_stored_while_the_script_runs_and_outputs_afterwards(submit: Submit) -> None:
     code = """
         import os, time
@@ -174,12 +178,14 @@ def test_logs_are_stored_while_the_script_runs_and_outputs_afterwards(submit: Su
     (folder / "logs" / "go").touch()
     details = run.wait_for_completion()
     assert {"logs/progress.txt", "outputs/model.txt"} <= set(run.get_file_names())
-    assert details["logFiles"]["logs/progress.txt"].startswith("file:///")
+    place = "file:///" if run.experiment.workspace.stores.kind_of_address == "path" else run.get_portal_url()
+    assert details["logFiles"]["logs/progress.txt"].startswith(place)
     run.clean()
     assert not folder.exists()
     run.clean()
 
 
+@IN_BOTH_PLACES
 def test_a_completed_run_has_all_of_its_outputs(submit: Submit) -> None:
     run = submit("for number in range(200): open(f'outputs/{number}', 'w').write('x')")
     until(lambda: run.status == "Completed")
@@ -252,7 +258,7 @@ try:
 except SubmitFailed as error:
     print(error)
 """
-    command = [sys.executable, "-u", "-c", waiter, str(workspace.path), run.id]
+    command = [sys.executable, "-u", "-c", waiter, address_of(workspace), run.id]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         while process.stdout.readline() != "hello\n":

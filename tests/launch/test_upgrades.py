@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from both_places import IN_BOTH_PLACES
 from submitting import Submit, lines_of, log_of, processes_of, until
 
 from bridge.handles.script_run import ScriptRun
@@ -66,6 +67,7 @@ def ended(run: ScriptRun) -> None:
     until(lambda: not processes_of(run))
 
 
+@IN_BOTH_PLACES
 def test_a_script_that_works_is_completed(submit: Submit, refused: Callable[..., list[str]]) -> None:
     run = submit(WORKS)
     ended(run)

@@ -18,8 +18,14 @@ PLACES = ("folder", pytest.param("server", marks=[pytest.mark.slow, pytest.mark.
 """The values of the fixture `workspace`."""
 IN_A_FOLDER = pytest.mark.parametrize("workspace", ["folder"], indirect=True)
 """Marks a test of the files of a workspace."""
+IN_BOTH_PLACES = pytest.mark.parametrize("workspace", PLACES, indirect=True)
+"""Marks a test that runs with a workspace on a server, too, in a file whose other tests do not."""
+OLD_SCRIPTS_IN_BOTH_PLACES = pytest.mark.parametrize("project", PLACES, indirect=True)
+"""Marks a test that runs scripts of the old SDK with a workspace on a server, too."""
 SHARED = 8
 """The number of workspaces of the server, so that neighbouring tests have different ones."""
+EMPTY = 48
+"""The number of workspaces of the server that one test each uses alone."""
 
 
 @pytest.fixture(scope="session")
@@ -33,17 +39,35 @@ def served_addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Itera
         yield cycle([server.at(name) for name in folders])
 
 
+@pytest.fixture(scope="session")
+def empty_addresses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Iterator[str]]:
+    """The addresses of workspaces of one server. Each is used once, by a test that needs an empty workspace."""
+    folder = tmp_path_factory.mktemp("empty")
+    folders = {f"empty{number}": folder / f"empty{number}" for number in range(EMPTY)}
+    for name, place in folders.items():
+        Workspace.create(name, path=place).close()
+    with served(folders, folder / "log", "--mlflow", "off") as server:
+        yield iter([server.at(name) for name in folders])
+
+
 @contextmanager
 def opened_at(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Workspace]:
     """Open the workspace of a fixture: a new one in a folder, or one on the server, which other tests use, too."""
-    if request.param == "folder":
+    if getattr(request, "param", "folder") == "folder":
         yield Workspace.create("work", path=tmp_path / "work")
         return
-    before = set(_open)
-    with Workspace.open(next(request.getfixturevalue("served_addresses"))) as workspace:
+    with Workspace.open(next(request.getfixturevalue("served_addresses"))) as workspace, no_open_runs(workspace):
         yield workspace
-        for run_id in _open.keys() - before:
-            with suppress(BridgeError):  # a test has deleted the run
+
+
+@contextmanager
+def no_open_runs(*workspaces: Workspace) -> Iterator[None]:
+    """Complete the runs that a test has left open, before their server ends."""
+    before = set(_open)
+    yield
+    for run_id in _open.keys() - before:
+        for workspace in workspaces:
+            with suppress(BridgeError):  # a test has deleted the run, or it is in another workspace
                 Run.get(workspace, run_id).complete()
 
 

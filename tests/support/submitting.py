@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import psutil
+from both_places import address_of
 
 from bridge import InvalidState, Workspace
 from bridge.handles.script_run import ScriptRun
@@ -58,7 +59,7 @@ def is_gone(pid: int) -> bool:
 
 def launcher(workspace: Workspace | Path, run_id: str) -> list[str]:
     """Return the command that a scheduler starts for a run."""
-    place = workspace if isinstance(workspace, Path) else workspace.path
+    place = workspace if isinstance(workspace, Path) else address_of(workspace)
     return [sys.executable, "-m", "bridge.launch.launcher", str(place), run_id]
 
 
