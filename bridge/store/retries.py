@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import time
+from random import SystemRandom
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 """The pause after the first failure, in seconds. It doubles with each failure up to the longest pause."""
+
+
+CHANCE = SystemRandom()
+"""The random numbers of pauses. Numbers of the module `random` would change those of a program that has set a seed."""
 
 
 class Retries:
@@ -30,7 +34,7 @@ class Retries:
         """Record a failure. Return whether it is the first one of its kind in a row."""
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self._failures, 10))
         # Many clients of one server do not come back at the same moment.
-        self._due = time.monotonic() + random.uniform(pause / 2, pause)
+        self._due = time.monotonic() + CHANCE.uniform(pause / 2, pause)
         self._failures += 1
         is_first = kind not in self._reported
         self._reported.add(kind)

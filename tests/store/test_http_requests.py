@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import pickle
+import random
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -22,6 +23,7 @@ from bridge.store.http import protocol, requests_sent
 from bridge.store.http.backend import HttpBackend
 from bridge.store.http.methods import PROTOCOL, PROTOCOL_HEADER
 from bridge.store.http.requests_sent import Requests
+from bridge.store.retries import Retries
 
 
 class Scripted(NamedTuple):
@@ -128,6 +130,14 @@ def ask(server: ScriptedServer, *script: Scripted, patience_seconds: float = 20,
 def test_a_request_is_repeated_until_it_is_answered(server: ScriptedServer, failure: Scripted) -> None:
     assert ask(server, failure, failure, OK) == "an id"
     assert len(server.heads) == 3
+
+
+def test_the_random_numbers_of_a_program_do_not_change(server: ScriptedServer) -> None:
+    random.seed(7)
+    expected = random.getstate()
+    assert ask(server, Scripted(), Scripted(429), OK) == "an id"
+    Retries().fail(StoreUnavailable)
+    assert random.getstate() == expected, "a program that has set a seed gets the same numbers"
 
 
 def test_the_server_chooses_the_pause(server: ScriptedServer) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
@@ -17,6 +16,7 @@ from bridge.store.http.methods import PROTOCOL_HEADER, WORKSPACE_HEADER
 from bridge.store.http.patience import seconds_left, waited
 from bridge.store.http.protocol import THIS_SERVER, Protocol
 from bridge.store.http.quiet import install, quietly
+from bridge.store.retries import CHANCE
 from bridge.store.token import VARIABLE
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class Requests:
         pause, again = FIRST_PAUSE_SECONDS, False
         failure: BridgeError
         while True:
-            wait = pause * random.uniform(0.5, 1)  # so that many clients do not repeat at the same time
+            wait = pause * CHANCE.uniform(0.5, 1)  # so that many clients do not repeat at the same time
             token, protocol = self._token, self._protocol.version
             try:
                 left = give_up - time.monotonic()
