@@ -42,8 +42,13 @@ KINDS = [*OF_PROXY, "kill", "stop", "suspend", *(["fill"] if CAN_MOUNT else [])]
 CONTINUED = 10
 """The number of points of each key after which a training has continued."""
 
+ORPHAN = "artifact.orphan"
 KILLED = 0.6
 """The probability that a client is replaced during a fault."""
+
+
+MOST_RATIO = 4.0
+"""How many times as long a log call on the server may take as one in a folder. Without a fault, they take as long."""
 
 
 class Scene:
@@ -195,7 +200,9 @@ def test_everything_acknowledged_exists_exactly_once(
         compared = Comparison(workspace, noted)
         compared.compare()
         plain = check(workspace.stores, writers.done)
-    assert is_healthy(examine(folder))
+    # A killed server may leave the file of an upload that was not acknowledged. No API shows it.
+    findings = [one for one in examine(folder) if one.code != ORPHAN or one.subject not in compared.interrupted]
+    assert is_healthy(findings), findings
     for text in (log.read_text(errors="replace"), *(client.output for client in scene.all)):
         assert "Traceback" not in text, text[-3_000:]
     figures = {**scene.kinds, **scene.clients, **compared.acknowledged, "plain points": plain}
@@ -207,9 +214,10 @@ def check_times(noted: list[Noted]) -> None:
     """Compare the times of log calls with those of the same process in a folder."""
     times = times_of(noted)
     remote, local = times[:, :2], times[:, 2:]
+    for percent in (50, 99):
+        assert numpy.percentile(remote[:, 0], percent) < MOST_RATIO * numpy.percentile(local[:, 0], percent)
     for name, columns in (("server", remote), ("folder", local)):
         for column, clock in zip(columns.T, ("wall", "processor"), strict=True):
             p50, p99 = numpy.percentile(column, (50, 99)) / 1e3
             shown = f"p50 {p50:.1f}, p99 {p99:.1f}, max {column.max() / 1e3:.0f}"
             print(f"{len(column)} log calls, {name}, {clock}: {shown} µs")
-    assert numpy.median(remote[:, 0]) < 3 * numpy.median(local[:, 0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from bridge import Run, Workspace
 from bridge.errors import NotFound
 from bridge.records.run import TERMINAL_STATUSES
 
+SENTENCE = re.compile(r"\S+ is not available: [^\n]+\.")
 Times = numpy.ndarray[Any, Any]
 
 
@@ -73,6 +75,10 @@ def read_notes(client: ClientProcess) -> Noted:
 class Comparison:
     """Compares a workspace with notes. Each method raises an AssertionError if something was lost or stored twice.
 
+    Attributes:
+        acknowledged: the number of acknowledged points and changes of each kind.
+        interrupted: the places of files whose upload was not acknowledged.
+
     Args:
         workspace: the workspace.
         clients: the notes of all clients.
@@ -87,11 +93,13 @@ class Comparison:
             names[run.display_name] += 1
             assert run.status in TERMINAL_STATUSES, f"run {run.display_name} is {run.status}"
         assert max(names.values()) == 1, f"runs exist twice: {names.most_common(3)}"
-        self.acknowledged = Counter[str]()
+        self.acknowledged, self.interrupted = Counter[str](), set[str]()
 
     def compare(self) -> None:
         """Compare everything."""
         for client in self._clients:
+            for error in client.errors:
+                assert SENTENCE.fullmatch(error), error
             self.acknowledged += Counter(change.kind for change in client.changes if change.outcome == "done")
             for change in client.find("run", "child"):
                 self._compare_run(client, change)
@@ -165,6 +173,7 @@ class Comparison:
                 assert content == content_of(f"{client.name}-{change.name}"), f"{client.name}: {path} has other bytes"
             else:
                 assert change.outcome != "done", f"{client.name} has lost the file {path}"
+                self.interrupted.add(f"{run.place.root()}/{path}")
         assert stored <= {f"files/{change.name}" for change in client.find("file")}
 
 
