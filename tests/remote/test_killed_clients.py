@@ -10,73 +10,15 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from remote_writer import Writer, points_of
 from submitting import until
 
 from bridge import Run, Workspace
-from bridge.errors import BridgeError
 from bridge.records.limits import LEASE_SECONDS
 from bridge.store.journal_place import journal_folder
 from bridge.store.one_run import get_run
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes]
-
-WRITER = """
-    import sys
-    from bridge import Experiment, Workspace
-    from bridge.store.http import patience
-    patience.EXIT_SECONDS = 1.0
-    ws = Workspace.open(sys.argv[1])
-    run = Experiment(ws, "clients").start_logging(outputs=False, snapshot_directory=None)
-    print(run.id, flush=True)
-    for number, line in enumerate(sys.stdin):
-        run.log("point", number)
-        print(number, flush=True)
-"""
-
-
-class Writer:
-    """A process that logs one point for each line that it gets."""
-
-    def __init__(self, address: str, folder: Path) -> None:
-        script = folder / "writer.py"
-        script.write_text(textwrap.dedent(WRITER), encoding="utf-8")
-        self.process = subprocess.Popen(
-            [sys.executable, str(script), address],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.run_id = self._line()
-
-    def _line(self) -> str:
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline().strip()
-        assert line, self.process.stderr and self.process.stderr.read()
-        return line
-
-    def log(self, count: int) -> None:
-        assert self.process.stdin is not None
-        for _ in range(count):
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
-            self._line()
-
-    def end(self) -> str:
-        """Let the process end, and return what it printed to its standard error."""
-        _, errors = self.process.communicate(timeout=60)
-        return errors
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.communicate()
-
-
-def points_of(workspace: Workspace, run_id: str) -> list[float]:
-    try:
-        return workspace.get_run(run_id).get_series("point").values.tolist()
-    except BridgeError:
-        return []
 
 
 def test_the_next_process_delivers_the_points_of_a_killed_one_and_ends_its_run(server, local, tmp_path):
