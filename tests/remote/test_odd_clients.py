@@ -42,7 +42,7 @@ def test_a_signal_within_complete_loses_no_point(server, local, tmp_path, number
     server.proxy.fail("hang")
     writer.log(3)
     writer.start_to_complete()
-    time.sleep(1)  # so that it waits for the server
+    time.sleep(0.4)  # so that it waits for the server
     errors = writer.signal(number)
     assert writer.process.returncode != 0
     assert ("becomes Failed when the server" in errors) == (number == signal.SIGINT), errors

@@ -76,9 +76,12 @@ class Writer:
         assert self._line() == "completing"
 
     def signal(self, number: signal.Signals) -> str:
-        """Send a signal, and return what the process printed to its standard error until its end."""
+        """Send a signal, and return what the process printed to its standard error until its end.
+
+        If another thread of the process gets the signal, Python notices it only after the request, so after a minute.
+        """
         self.process.send_signal(number)
-        return self.process.communicate(timeout=60)[1]
+        return self.process.communicate(timeout=180)[1]
 
     def end(self) -> str:
         """Let the process end, and return what it printed to its standard error."""
