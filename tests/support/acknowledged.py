@@ -16,7 +16,7 @@ from bridge import Run, Workspace
 from bridge.errors import NotFound
 from bridge.records.run import TERMINAL_STATUSES
 
-SENTENCE = re.compile(r"\S+ is not available: [^\n]+\.")
+SENTENCE = re.compile(r".+ is not available: [^\n]+\.")
 Times = numpy.ndarray[Any, Any]
 
 
