@@ -68,8 +68,11 @@ def codes_of(code: CodeType) -> Iterator[CodeType]:
 def unprotected(source: str) -> list[int]:
     """Return the lines of the loops in a block with a jump that the block does not protect."""
     loops = list(lines_of_loops(ast.parse(source)))
+    looped = {line for lines in loops for line in lines}
     found = []
-    for code in codes_of(compile(source, "source", "exec")):
+    for code in codes_of(compile(source, "source", "exec")) if loops else ():
+        if looped.isdisjoint(line for _, _, line in code.co_lines()):
+            continue  # to disassemble it takes most of the time
         table: list[Any] = dis._parse_exception_table(code)  # type: ignore[attr-defined]
         for instruction in dis.get_instructions(code):
             at, line = instruction.offset, instruction.positions.lineno or 0  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ from itertools import chain, combinations
 from pathlib import Path
 
 import pytest
-from rings import MOST_AGAIN, RINGS, Ring, Suite, describe
+from rings import MARKS, MOST_AGAIN, RINGS, Ring, Suite, describe, files_without_fast_tests
 
 TESTS = Path(__file__).parents[1]
 MAKEFILE = TESTS.parent / "Makefile"
@@ -69,6 +69,14 @@ def test_every_test_is_in_one_of_the_rings_of_make_test() -> None:
         assert sum(is_chosen(ring, markers, "tests/store/test_a.py") for ring in rings) == 1
         for marker, folder in (("browser", "browser/portal"), ("browser", "browser"), ("pythons", "pythons")):
             assert sum(is_chosen(ring, {*markers, marker}, f"tests/{folder}/test_a.py") for ring in rings) == 1
+
+
+def test_files_that_the_fast_rings_ignore_have_no_fast_test() -> None:
+    files = files_without_fast_tests()
+    assert len(files) > 80
+    for file in files:
+        (line,) = MARKS.findall((TESTS.parent / file).read_text(encoding="utf-8"))
+        assert re.search(r"mark\.(postgres|processes|slow)\b", line), file
 
 
 @pytest.fixture(autouse=True)

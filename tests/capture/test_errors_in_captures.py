@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from interrupting import each_interrupt
+from longer import LONG
 
 from bridge import Experiment, Workspace
 from bridge.address import check_local_path
@@ -44,7 +45,7 @@ def test_it_leaves_the_start_of_a_run_that_stores_its_source(experiment: Experim
         run.complete()
         assert run.warnings == ()
 
-    assert swallowed(("/source/",), start, 10) == []
+    assert swallowed(("/source/",), start, 3 if LONG else 20) == []
 
 
 def test_it_leaves_the_end_of_a_run_that_stores_folders(experiment: Experiment, working_folder: Path) -> None:

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from both_places import IN_A_FOLDER
+from longer import LONG
 
 from bridge import Run
 from bridge.source.empty import EMPTY
@@ -124,28 +126,30 @@ def test_an_exception_fails_child_and_parent(experiment):
     assert (parent.status, child.status) == ("Failed", "Failed")
 
 
-@pytest.mark.parametrize(
-    ("code", "exit_code", "status"),
-    [
-        ("sys.exit(0)", 0, "Completed"),
-        ("sys.exit()", 0, "Completed"),
-        ("sys.exit(3)", 3, "Failed"),
-        ("sys.exit('said why')", 1, "Failed"),
-        ("try:\n    sys.exit(3)\nexcept SystemExit:\n    pass", 0, "Completed"),
-        ("try:\n    sys.exit(3)\nexcept SystemExit as error:\n    kept = error", 0, "Completed"),
-        ("try:\n    sys.exit(3)\nexcept SystemExit as error:\n    kept = error\nsys.exit(0)", 0, "Completed"),
-        ("import argparse\nargparse.ArgumentParser().parse_args(['--unknown'])", 2, "Failed"),
-        ("import threading\nt = threading.Thread(target=sys.exit, args=(3,))\nt.start()\nt.join()", 0, "Completed"),
-        ("try:\n    sys.exit(3)\nfinally:\n    print('last')", 3, "Failed"),
-        ("def main():\n    sys.exit(3)\ntry:\n    main()\nexcept ValueError:\n    pass", 3, "Failed"),
-        ("def main():\n    try:\n        sys.exit(3)\n    except SystemExit:\n        pass\nmain()", 0, "Completed"),
-        (
-            "try:\n    sys.exit(3)\nexcept SystemExit as error:\n    assert type(error) is SystemExit\n    raise",
-            3,
-            "Failed",
-        ),
-    ],
-)
+EXITS = [
+    ("sys.exit(0)", 0, "Completed"),
+    ("sys.exit()", 0, "Completed"),
+    ("sys.exit(3)", 3, "Failed"),
+    ("sys.exit('said why')", 1, "Failed"),
+    ("try:\n    sys.exit(3)\nexcept SystemExit:\n    pass", 0, "Completed"),
+    ("try:\n    sys.exit(3)\nexcept SystemExit as error:\n    kept = error", 0, "Completed"),
+    ("try:\n    sys.exit(3)\nexcept SystemExit as error:\n    kept = error\nsys.exit(0)", 0, "Completed"),
+    ("import argparse\nargparse.ArgumentParser().parse_args(['--unknown'])", 2, "Failed"),
+    ("import threading\nt = threading.Thread(target=sys.exit, args=(3,))\nt.start()\nt.join()", 0, "Completed"),
+    ("try:\n    sys.exit(3)\nfinally:\n    print('last')", 3, "Failed"),
+    ("def main():\n    sys.exit(3)\ntry:\n    main()\nexcept ValueError:\n    pass", 3, "Failed"),
+    ("def main():\n    try:\n        sys.exit(3)\n    except SystemExit:\n        pass\nmain()", 0, "Completed"),
+    (
+        "try:\n    sys.exit(3)\nexcept SystemExit as error:\n    assert type(error) is SystemExit\n    raise",
+        3,
+        "Failed",
+    ),
+]
+"""The last lines of scripts, their exit codes, and the statuses of their runs."""
+
+
+@IN_A_FOLDER
+@pytest.mark.parametrize(("code", "exit_code", "status"), EXITS)
 def test_a_run_left_open_ends_according_to_the_exit_code(script, only_run, code, exit_code, status):
     ended = script("run = experiment.start_logging()\n" + code)
     assert ended.returncode == exit_code, ended.stderr
@@ -153,6 +157,14 @@ def test_a_run_left_open_ends_according_to_the_exit_code(script, only_run, code,
     assert run.status == status
     if status == "Failed":
         assert run.error is not None and "SystemExit" in run.error["message"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workspace", ["server"], indirect=True)
+@pytest.mark.parametrize(("code", "exit_code", "status"), EXITS if LONG else EXITS[1:4])
+def test_a_run_on_a_server_ends_according_to_the_exit_code(script, only_run, code, exit_code, status):
+    """The exit code is read in the same way. With RUNBRIDGE_LONG, each script runs on a server, too."""
+    test_a_run_left_open_ends_according_to_the_exit_code(script, only_run, code, exit_code, status)
 
 
 @pytest.mark.parametrize("code", [0, 3])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import inspect
 import os
-import random
 import subprocess
 import sys
 import sysconfig
@@ -18,6 +17,7 @@ from types import ModuleType
 from typing import Any
 
 import mlflow
+import numpy
 import pytest
 from click.testing import CliRunner
 from mlflow.entities import Metric, Param, RunTag, ViewType
@@ -25,6 +25,7 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from sqlalchemy import create_engine, text
 
+from bridge.records.point_columns import PointColumns
 from bridge.records.run import RunRecord
 from bridge.store.one_run import create_run, get_run
 from bridge.store.workspace_stores import WorkspaceStores
@@ -33,7 +34,7 @@ from bridge_mlflow.tracking_store import BridgeTrackingStore
 pytestmark = pytest.mark.slow  # importing MLflow's commands takes seconds
 
 HOUR = 3_600_000
-POINTS = 1_000_000
+POINTS, BATCH = 1_000_000, 1_000
 MLFLOW = os.path.join(sysconfig.get_path("scripts"), "mlflow")
 # If the command stops at one of several runs, the runs purged before it are random, so no case here does that.
 OPTIONS = (
@@ -251,17 +252,24 @@ def test_the_command_removes_files_and_does_not_create_mlflows_tables(opened: Wo
     assert store.search_runs(["0"], "", ViewType.ALL) == []
 
 
+def batch_of_points(first: int) -> PointColumns:
+    """Return points of three metrics with random values."""
+    steps = numpy.arange(first, first + BATCH)
+    keys = tuple(f"m{step % 3}" for step in steps.tolist())
+    values = numpy.random.default_rng(first).random(BATCH)
+    return PointColumns(keys, values.tobytes(), steps.tobytes(), steps.tobytes())
+
+
 def test_the_memory_of_the_command_does_not_grow_with_the_points_of_a_run(
     tmp_path: Path, make_workspace: Callable[[Path], str]
 ) -> None:
     peaks = []
-    draw = random.Random(4)
     for points in (0, POINTS):
         uri = make_workspace(tmp_path / str(points))
         tracking = BridgeTrackingStore(uri).workspace.tracking
         create_run(tracking, RunRecord("gone", "0"))
-        for step in range(points):
-            tracking.log("gone", f"m{step % 3}", draw.random(), step, step)
+        for first in range(0, points, BATCH):
+            tracking.log_points("gone", batch_of_points(first))
         tracking.close()
         get_run(tracking, "gone")
         tracking.delete_runs(("gone",), time.time_ns() // 1_000_000)

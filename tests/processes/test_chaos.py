@@ -19,7 +19,7 @@ from longer import SCALE
 pytestmark = pytest.mark.processes
 
 
-PIECES = [(1, 100, 3)] if SCALE == 1 else [(1000 + number, 1000, 30) for number in range(SCALE)]
+PIECES = [(1, 50, 2)] if SCALE == 1 else [(1000 + number, 1000, 30) for number in range(SCALE)]
 """The seed, the number of kills, and how many of them hit launchers and their scripts."""
 
 

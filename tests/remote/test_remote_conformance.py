@@ -12,6 +12,8 @@ from bridge.store.http.backend import HttpBackend
 from bridge.store.remote import RemoteStore
 from bridge.testing.journaled import JournaledStoreTests
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[TestServer]:
@@ -19,7 +21,6 @@ def server() -> Iterator[TestServer]:
         yield server
 
 
-@pytest.mark.slow
 class TestRemoteStore(JournaledStoreTests):
     @pytest.fixture
     def address(self, server: TestServer, tmp_path: Path) -> Iterator[str]:

@@ -82,12 +82,12 @@ def what_is_wrong(interrupts: Interrupts, call: Callable[[], object], number: in
 
 
 def chosen_places(files: tuple[str, ...], call: Callable[[], object]) -> list[tuple[int, int]]:
-    """Return places of a call, and an error's number for each: the first and the last place of each instruction.
+    """Return places of a call, and an error's number for each.
 
-    With RUNBRIDGE_LONG, these are all places.
+    These are every second one of the first and the last places of each instruction, or all places with RUNBRIDGE_LONG.
     """
     ends = ends_of_places(files, call)
-    return list(zip(range(ends[-1] + 1) if LONG else ends, cycle(NUMBERS)))
+    return list(zip(range(ends[-1] + 1) if LONG else ends[::2], cycle(NUMBERS)))
 
 
 ERRORS = [TimeoutError("time is up"), *(OSError(number, "of a handler") for number in NUMBERS)]

@@ -16,6 +16,8 @@ from bridge.store.http.backend import HttpBackend
 from bridge.testing.backend import BackendTests
 from bridge.testing.machine import check_store
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[TestServer]:
@@ -23,7 +25,6 @@ def server() -> Iterator[TestServer]:
         yield server
 
 
-@pytest.mark.slow
 def test_any_order_of_calls_agrees_with_plain_dicts(server: TestServer) -> None:
     @contextmanager
     def new_store() -> Iterator[Backend]:
@@ -35,7 +36,6 @@ def test_any_order_of_calls_agrees_with_plain_dicts(server: TestServer) -> None:
     check_store(new_store, examples=10 * SCALE)
 
 
-@pytest.mark.slow
 class TestHttpBackend(BackendTests):
     @pytest.fixture
     def address(self, server: TestServer, tmp_path: Path) -> Iterator[str]:

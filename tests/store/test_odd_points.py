@@ -340,7 +340,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 @pytest.mark.usefixtures("small", "untended")
-@settings(max_examples=60 * SCALE)
+@settings(max_examples=25 * SCALE)
 @given(histories())
 def test_odd_points_are_stored_and_read_like_plain_lists(drawn: tuple[list[str], list[Logged | Work], Random]) -> None:
     own, made, random = drawn

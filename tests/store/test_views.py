@@ -116,7 +116,7 @@ def test_any_history_gives_the_same_views(backend: SqlBackend) -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("small_chunks")
 def test_many_histories_give_the_same_views() -> None:
-    for seed in range(20 * SCALE):
+    for seed in range(8 * SCALE):
         with TemporaryDirectory() as folder:
             backend = open_backend(Path(folder, "workspace.db"))
             store: Backend = backend

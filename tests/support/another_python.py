@@ -10,6 +10,7 @@ from pathlib import Path
 
 from another_mlflow import OLDEST, ROOT
 from longer import LONG
+from rings import files_without_fast_tests
 
 VERSIONS = {"3.10": ["numpy==1.26.*", f"mlflow=={OLDEST}"], "3.12": ["numpy>=2"], "3.13": ["numpy>=2"]}
 OLDEST_PYTHON, *_, NEWEST_PYTHON = VERSIONS
@@ -29,6 +30,8 @@ LEFT_OUT = [
     "tests/docs",
     "tests/portal/test_javascript.py",
     "tests/portal/test_rules.py",
+    "tests/server/test_artifact_locations.py",
+    "tests/server/test_requests.py",
     "tests/server/test_roles_of_routes.py",
     "tests/test_import.py",
     "tests/test_wheel.py",
@@ -62,5 +65,5 @@ def fast_suites(version: str) -> list[str | Path]:
     """Return the arguments of pytest for the tests that run with that Python."""
     left_out = LEFT_OUT if LONG or version == OLDEST_PYTHON else [*LEFT_OUT, "tests/mlflow"]
     chosen = "not (browser or postgres or processes or pythons or slow or torch)"
-    ignored = [f"--ignore={ROOT / path}" for path in left_out]
-    return ["-n", "2", "--dist", "worksteal", "-m", chosen, *ignored, ROOT / "tests"]
+    ignored = [f"--ignore={ROOT / path}" for path in (*left_out, *files_without_fast_tests())]
+    return ["-n", "1", "-m", chosen, *ignored, ROOT / "tests"]  # another suite runs beside it

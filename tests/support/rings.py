@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,20 +50,47 @@ class Ring(NamedTuple):
 NO_BROWSER = ("--ignore", "tests/browser")
 """All tests in this folder need a browser. To import their modules takes a third of the time of a collection."""
 
+MARKS = re.compile(r"^pytestmark = (\[\n.*?^\]|[^\n]+)$", re.MULTILINE | re.DOTALL)
+"""The markers of all tests in a file."""
+
+
+def files_without_fast_tests() -> list[str]:
+    """Return the files whose tests all have a marker that excludes them from the fast tests."""
+    longer = re.compile(rf"mark\.({LONGER.replace(' or ', '|')})\b")
+    found = [
+        path
+        for path in ROOT.glob("tests/**/test_*.py")
+        for one in MARKS.findall(path.read_text(encoding="utf-8"))
+        if longer.search(one)
+    ]
+    return sorted(path.relative_to(ROOT).as_posix() for path in found if "browser" not in path.parts)
+
+
+ONLY_FAST = [word for path in files_without_fast_tests() for word in ("--ignore", path)]
+"""These files are a third of all. To collect their tests takes as long as hundreds of fast tests."""
+
 THREE = ("--numprocesses", "3", "--dist", "worksteal")
 
 RINGS = (
     # The tests of the stores and journals. They need no MLflow.
-    Ring("quick", ("-m", f"not ({LONGER} or torch)", "tests/architecture", "tests/journal", "tests/store"), THREE),
+    Ring(
+        "quick",
+        ("-m", f"not ({LONGER} or torch)", "tests/architecture", "tests/journal", "tests/store", *ONLY_FAST),
+        THREE,
+    ),
     # The tests sometimes wait, so three test processes are needed to use two cores.
-    Ring("fast", ("-m", f"not ({LONGER})", *NO_BROWSER), THREE),
+    Ring("fast", ("-m", f"not ({LONGER})", *NO_BROWSER, *ONLY_FAST), THREE),
     # These run other suites with the lowest priority, so they use the processors while the tests of later rings wait.
     Ring("pythons", ("-m", "pythons", "tests/pythons"), in_background=True),
     # These wait longer: for processes that end, and for time limits.
     Ring("slow", ("-m", f"({LONGER}) and not ({ALONE})", *NO_BROWSER), ("--numprocesses", "4", "--dist", "worksteal")),
-    # The tests of the page wait for the browser most of the time, and each file has a browser of its own.
+    # The tests of the pages wait for the browser most of the time, and each file has a browser of its own.
     Ring("page", ("-m", "browser", "tests/browser/portal"), ("--numprocesses", "3", "--dist", "loadfile")),
-    Ring("alone", ("-m", "browser", "--ignore", "tests/browser/portal", "tests/browser")),
+    Ring(
+        "alone",
+        ("-m", "browser", "--ignore", "tests/browser/portal", "tests/browser"),
+        ("--numprocesses", "2", "--dist", "loadfile"),
+    ),
 )
 
 
