@@ -8,10 +8,11 @@ its runs, the fold ends its leases: the runs become Failed, and their leases are
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+from bridge.errors import NotAllowed
 from bridge.journal.folder import JournalFolder
 from bridge.journal.format import FIRST_HEADER_SIZE
 from bridge.journal.system import is_of_handler
@@ -62,10 +63,14 @@ class FinishedJournals:
         readers: the readers of the journals.
         cutter: the object with which the fold divides journals into parts for its transactions. Its attribute `seen`
             has, for each journal, the size up to which all points are stored.
+        is_remote: whether the backend is a server.
     """
 
-    def __init__(self, inner: Backend, folder: JournalFolder, readers: JournalReaders, cutter: Cutter) -> None:
+    def __init__(
+        self, inner: Backend, folder: JournalFolder, readers: JournalReaders, cutter: Cutter, is_remote: bool = False
+    ) -> None:
         self._inner, self._folder, self._readers, self._cutter = inner, folder, readers, cutter
+        self._is_remote = is_remote
         self.damaged: set[str] = set()
 
     def remove(self, progress: FoldProgress) -> None:
@@ -81,10 +86,31 @@ class FinishedJournals:
         # checks the leases again.
         if not gone or self._folder.sizes().keys() - progress.listed:
             return
-        self._inner.end_leases(gone)
-        ending = _Ending(self._inner, self._folder, gone.keys())
-        for journal_id in gone:
+        ended = self._end_leases(gone)
+        ending = _Ending(self._inner, self._folder, ended)
+        for journal_id in ended:
             self._finish(journal_id, ending)
+
+    def _end_leases(self, gone: Mapping[str, int]) -> Collection[str]:
+        """End the leases of journals, and return their ids. Skip those for which a server refuses this.
+
+        For example, another user of the server may have left a journal in the folder. It must not block all others.
+        """
+        try:
+            self._inner.end_leases(gone)
+        except NotAllowed:
+            if not self._is_remote:
+                raise
+            return [journal_id for journal_id, time in gone.items() if self._may_end_leases(journal_id, time)]
+        return gone.keys()
+
+    def _may_end_leases(self, journal_id: str, time: int) -> bool:
+        try:
+            self._inner.end_leases({journal_id: time})
+        except NotAllowed as error:
+            self._readers.skip(journal_id, error)
+            return False
+        return True
 
     def _finish(self, journal_id: str, ending: _Ending) -> int | None:
         """Remove a journal if no process needs it any more.

@@ -84,7 +84,7 @@ class Folding:
     def _begin(self, workspace_id: str) -> None:
         self._readers = JournalReaders(self._folder, self._inner, workspace_id)
         self._cutter = Cutter(self._readers, str(self._folder.path))
-        self._finished = FinishedJournals(self._inner, self._folder, self._readers, self._cutter)
+        self._finished = FinishedJournals(self._inner, self._folder, self._readers, self._cutter, self._is_remote)
         watch = ClientWatch if self._is_remote else LeaseWatch
         self._watch = watch(self._inner, self._folder, self._readers)
         self._unfolded = UnfoldedBytes(self._folder, self._readers)

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.errors import InvalidState, InvalidValue, NotAuthenticated, NotFound, StoreUnavailable
+from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotAuthenticated, NotFound, StoreUnavailable
 from bridge.journal.system import is_of_handler
 from bridge.journal.whole_file import written_whole
 from bridge.records.run import TERMINAL_STATUSES
@@ -41,6 +41,7 @@ class KeptEnds:
 
     def __init__(self, folder: Path, server: HttpBackend) -> None:
         self._folder, self._server = folder, server
+        self._refused: set[str] = set()
 
     def send(self, journal_id: str, run_id: str, changes: RunChanges) -> bool:
         """Send the end of a run. Return False if the server does not answer, so that the end waits.
@@ -88,7 +89,8 @@ class KeptEnds:
     def deliver(self, journal_id: str, ended: Collection[str] = ()) -> list[str]:
         """Send the ends of the process with a journal, and of processes that have ended. Return the ids of the runs.
 
-        An end that the server refuses is dropped, for example because the run was deleted.
+        An end that the server refuses is dropped, for example because the run was deleted. If only the token of this
+        process does not allow it, an end of another process waits for a process with another token.
 
         Args:
             journal_id: the journal of this process. Its points must be on the server.
@@ -104,6 +106,12 @@ class KeptEnds:
             except FileNotFoundError as error:  # another process has sent it
                 if is_of_handler(error):
                     raise
+            except NotAllowed as error:
+                if file.name.startswith(f"{journal_id}."):
+                    raise
+                self._refused.add(file.name)  # another token, such as that of its process, may send it
+                logger.warning("The end of a run in %s is not sent: %s", file, error)
+                continue
             except (NotFound, InvalidState, InvalidValue, ValueError, KeyError, TypeError) as error:
                 if isinstance(error, NotFound) and error.kind != "run":
                     raise
@@ -118,6 +126,8 @@ class KeptEnds:
     def _files(self, journal_id: str, ended: Collection[str]) -> Iterator[Path]:
         for file in sorted(self._folder.glob(f"*{SUFFIX}")):
             of = file.name.rsplit(".", 2)[0]
+            if file.name in self._refused:
+                continue
             if of == journal_id or of in ended or not (self._folder / (of + JOURNAL_SUFFIX)).exists():
                 yield file
 
