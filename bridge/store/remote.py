@@ -267,13 +267,25 @@ class RemoteStore(JournaledStore):
         """Change runs. If the server does not answer, the end of a run of this process waits beside the journal."""
         if len(run_ids) == 1 and is_end(changes) and self._is_written(run_ids[0]):
             with patience(SHORT_READ_SECONDS if self._retries.is_failing else END_SECONDS):
-                if not self._ends.send(self._writer.journal_id, run_ids[0], changes):
+                if not self._send_end(run_ids[0], changes):
                     self.be_tended()
                     return
             self._release(run_ids)
         else:
             super().update_runs(run_ids, changes)
         self._known.change(run_ids, changes)
+
+    def _send_end(self, run_id: str, changes: RunChanges) -> bool:
+        """Deliver the points, and then send the end of a run. Return False if it waits for the server."""
+        try:
+            self._folding.fold()
+        except AWAY as error:
+            if self._waiting() and self.keep_end(run_id, changes):  # otherwise only records of leases wait
+                logger.warning("%s Run %s becomes %s when the server answers again.", error, run_id, changes.status)
+                return False
+        except BridgeError as error:  # the background thread reports it, and the run has ended all the same
+            logger.debug("Points are not delivered before the end of run %s: %s", run_id, error)
+        return self._ends.send(self._writer.journal_id, run_id, changes)
 
     def keep_end(self, run_id: str, changes: RunChanges) -> bool:
         self.be_tended()

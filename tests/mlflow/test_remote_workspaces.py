@@ -10,6 +10,7 @@ from pathlib import Path
 import mlflow
 import pytest
 from away_server import AwayServer
+from mlflow.entities import Metric
 from submitting import log_of, until
 
 from bridge import Experiment, Workspace
@@ -118,3 +119,19 @@ def test_mlflow_in_a_submitted_script_writes_to_its_run(remote, local, tmp_path)
     seen = local.get_run(run.id)
     assert seen.get_metrics()["loss"] == 0.25
     until(lambda: [child.get_metrics() for child in seen.get_children()] == [{"inner": 1}])
+
+
+def test_asynchronous_calls_wait_for_nothing_while_the_server_is_away(remote, local, server):
+    client = mlflow.MlflowClient()
+    run_id = client.create_run("0").info.run_id
+    server.proxy.fail("refuse")
+    batch = [Metric("batch", number, number, number) for number in range(100)]
+    calls = [client.log_batch(run_id, metrics=batch, synchronous=False)]
+    calls += [client.log_metric(run_id, "loss", n, step=n, timestamp=n, synchronous=False) for n in range(100)]
+    for call in calls:
+        call.wait()
+    server.proxy.fail("none")
+    client.set_terminated(run_id)
+    run = local.get_run(run_id)
+    until(lambda: run.status == "Completed")
+    assert run.get_metrics() == {"batch": list(range(100)), "loss": list(range(100))}
