@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple, Protocol
@@ -26,6 +27,7 @@ from bridge.server.roles import Caller, Role
 from bridge.server.routes import Call, Match, Route, RouteTable
 from bridge.server.workspaces import ServedWorkspace, Workspaces, current
 from bridge.store.http.methods import WORKSPACE_HEADER
+from bridge.store.http.protocol import THIS_SERVER
 
 logger = logging.getLogger("bridge")
 
@@ -260,9 +262,18 @@ async def _end(scope: Scope, receive: Receive, send: Send) -> None:
 
 def error_response(error: BridgeError, status: int | None = None) -> Response:
     """Return the answer that reports an error, as one sentence in JSON."""
-    content = json.dumps(with_request_id(dump_error(error)), ensure_ascii=False).encode(errors="replace")
+    content = json.dumps(with_request_id(dump_error(without_folder(error))), ensure_ascii=False).encode(
+        errors="replace"
+    )
     status = status or error.status
     return Response(content, status, {"Cache-Control": "no-store", **retry_after(status)}, "application/json")
+
+
+def without_folder(error: BridgeError) -> BridgeError:
+    """Return an error as a client gets it: a place that is a folder or file of this computer is not named."""
+    if isinstance(error, StoreUnavailable) and os.path.isabs(error.place):
+        return type(error)(THIS_SERVER, error.reason)
+    return error
 
 
 def not_found() -> Response:

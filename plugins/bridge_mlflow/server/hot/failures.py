@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from bridge.errors import BridgeError
+from bridge.server.dispatch import without_folder
 from bridge_mlflow.translate.refusals import Refusal, refusal_of
 
 logger = logging.getLogger("bridge")
@@ -52,7 +53,7 @@ WITHOUT_CLASS = frozenset({"UNAUTHENTICATED", "NOT_IMPLEMENTED", "RESOURCE_EXHAU
 def failure(error: Exception) -> tuple[int, dict[str, Any]]:
     """Return the status and the body of the answer to a request that raised an error."""
     if isinstance(error, BridgeError):
-        error = refusal_of(error)
+        error = refusal_of(without_folder(error))
     if isinstance(error, Refusal):
         return refused(error.code, error.sentence)
     module = sys.modules.get("mlflow.exceptions")
