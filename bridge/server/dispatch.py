@@ -270,7 +270,7 @@ def error_response(error: BridgeError, status: int | None = None) -> Response:
 
 
 def without_folder(error: BridgeError) -> BridgeError:
-    """Return an error as a client gets it: a place that is a folder or file of this computer is not named."""
+    """Return an error as a client gets it, without the path of a folder or file of this computer."""
     if isinstance(error, StoreUnavailable) and os.path.isabs(error.place):
         return type(error)(THIS_SERVER, error.reason)
     return error
