@@ -191,7 +191,7 @@ def test_a_display_name_does_not_lead_out_of_the_folder(
     with pytest.raises(ZeroDivisionError):
         Tensorboard([run], tmp_path / "below" / "root", port, use_display_name=True).start()
     found = {file.relative_to(tmp_path).parts[:2] for file in tmp_path.rglob("event") if file.parent != tmp_path}
-    assert {parts for parts in found if parts[0] != "ws"} == {("below", "root")}
+    assert {parts for parts in found if parts[0] != "work"} == {("below", "root")}
 
 
 def test_files_are_mirrored_again_after_an_error(

@@ -100,6 +100,8 @@ def _wait_for_step(client: MlflowClient, run_id: str, step: int) -> None:
 ENDS = """
     import os, signal, sys
     import mlflow
+    # Each child would import these.
+    import git, IPython, mlflow.store.model_registry.sqlalchemy_store, mlflow.store.tracking.sqlalchemy_store
 
     def left_open():
         mlflow.start_run(run_name="left open, outer")
@@ -132,16 +134,17 @@ ENDS = """
                 mlflow.log_metrics({"m": step}, step=step, timestamp=1, synchronous=False)
             mlflow.log_param("p", 1, synchronous=False)
 
-    mlflow.set_tracking_uri(sys.argv[1])
     cases = (left_open, exit_within_a_block, exit_with_zero_within_a_block, interrupted_within_a_block, terminated,
              gone_at_once, nobody_waited)
-    for case in cases:
-        pid = os.fork()
-        if pid == 0:
-            mlflow.set_experiment("ends of processes")
-            case()
-            break
-        os.waitpid(pid, 0)
+    for uri in sys.argv[1:]:
+        for case in cases:
+            pid = os.fork()
+            if pid == 0:
+                mlflow.set_tracking_uri(uri)
+                mlflow.set_experiment("ends of processes")
+                case()
+                sys.exit()
+            os.waitpid(pid, 0)
 """
 
 
@@ -150,8 +153,7 @@ def test_processes_that_end_in_any_way_leave_the_same(uris: tuple[str, str], tmp
     journeys = [Journey(uri, tmp_path) for uri in uris]
     code = [sys.executable, "-c", textwrap.dedent(ENDS)]
     place = Path(uris[0].removeprefix("sqlite:///")).parent  # relative artifact locations start there
-    for process in [subprocess.Popen([*code, uri], stderr=subprocess.DEVNULL, cwd=place) for uri in uris]:
-        assert process.wait(120) == 0
+    assert subprocess.run([*code, *uris], stderr=subprocess.DEVNULL, cwd=place).returncode == 0
     for mine in journeys:
         with fluent_on(mine.uri):
             mine.keep()

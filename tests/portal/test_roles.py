@@ -84,7 +84,7 @@ def test_other_addresses_and_methods_are_refused(api: Api) -> None:
         ("GET", "/none"),
         ("POST", "/home"),
         ("DELETE", "/runs/r"),
-        ("HEAD", "/home"),
+        ("HEAD", "/none"),
         ("GET", "/runs/"),
     ):
         answer = api.send(method, path)
