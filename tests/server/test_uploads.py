@@ -15,6 +15,7 @@ from served_workspaces import served
 
 from bridge.errors import NotFound, QuotaExceeded, StoreUnavailable
 from bridge.records.run import RunRecord
+from bridge.server.files import body
 from bridge.server.files.rules import FileRules
 from bridge.server.serve import RunningServer
 from bridge.server.settings import Settings
@@ -102,6 +103,17 @@ def test_a_body_with_another_hash_is_refused(server: RunningServer, stores: Work
         assert is_unchanged(stores)
     good = requests.put(server.address + NATIVE, data=content + hashlib.sha256(content).digest(), timeout=20)
     assert good.json()["file"]["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_refused_body_that_has_arrived_is_answered_at_once(server, workspace, monkeypatch):
+    """A body without a length is refused only after the server has received it."""
+    monkeypatch.setattr(body, "DROPPED_SECONDS", 3_600.0)
+    limit(workspace, FileRules(upload_bytes=1_000))
+    try:
+        answer = requests.put(server.address + MLFLOW, data=iter([b"x" * 4_000]), timeout=60)
+        assert answer.status_code == 507
+    finally:
+        limit(workspace, FileRules())
 
 
 @pytest.mark.parametrize("size", [1_001, 30_000_000])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import queue
+from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from starlette.requests import ClientDisconnect
@@ -61,7 +62,7 @@ async def pump(call: Call, body: Body, most_bytes: int | None, too_long: Excepti
     """
     size, pending = 0, bytearray()
     try:
-        async for piece in call.stream():
+        async for piece in _pieces(call):
             size += len(piece)
             if most_bytes is not None and size > most_bytes:
                 body.fail(too_long)
@@ -73,10 +74,22 @@ async def pump(call: Call, body: Body, most_bytes: int | None, too_long: Excepti
     except ClientDisconnect as error:
         body.fail(error)
         return
-    call.scope["state"][IS_READ] = True
     if pending:
         await body.feed(bytes(pending))
     await body.feed(b"")
+
+
+async def _pieces(call: Call) -> AsyncIterator[bytes]:
+    """Yield the pieces of a body. Before the last piece, mark the body as read."""
+    is_more = True
+    while is_more:
+        message = await call.receive()
+        if message["type"] != "http.request":
+            raise ClientDisconnect
+        is_more = message.get("more_body", False)
+        if not is_more:
+            call.scope["state"][IS_READ] = True
+        yield message.get("body", b"")
 
 
 async def whole_body(call: Call) -> bytes:
