@@ -12,8 +12,8 @@ from bridge.journal.system import is_of_handler
 from bridge.store.run_place import RunPlace
 
 if TYPE_CHECKING:
-    from bridge.capture.folders import Folder
-    from bridge.store.artifacts import ArtifactStore
+    from bridge.capture.folders import CapturedFiles, Folder
+    from bridge.store.keeping_artifacts import KeepingArtifacts
 
 logger = logging.getLogger("bridge")
 
@@ -50,6 +50,7 @@ class Capture:
         self._outputs, self._logs = outputs, logs
         self._folders: dict[str, Folder] = {}
         self._skipped: set[str] = set()
+        self._made_keeping: KeepingArtifacts | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -93,7 +94,7 @@ class Capture:
             BridgeError: nothing was appended.
         """
         self._skipped.add(path)
-        self._place.stores.artifacts.append(self.root, path, data)
+        self.artifacts.append(self.root, path, data)
 
     def finish(self) -> tuple[str, ...]:
         """Stop the thread that stores the logs, store the changed files of all folders, and return warnings.
@@ -127,8 +128,34 @@ class Capture:
         return self._root
 
     @property
-    def artifacts(self) -> ArtifactStore:
-        return self._place.stores.artifacts
+    def artifacts(self) -> CapturedFiles:
+        return self._keeping or self._place.stores.artifacts
+
+    @property
+    def _keeping(self) -> KeepingArtifacts | None:
+        """The store that lets files wait while a server does not answer; None for a workspace in a folder."""
+        if self._made_keeping is None and self._place.stores.folder is None:
+            from bridge.store.open_server import keeping_artifacts
+
+            stores = self._place.stores
+            self._made_keeping = keeping_artifacts(stores.tracking, stores.artifacts)
+        return self._made_keeping
+
+    def begin_ending(self, is_away: bool = False) -> None:
+        """Let files and output wait on this computer if the server does not answer.
+
+        Args:
+            is_away: the server has just not answered.
+        """
+        if (keeping := self._keeping) is not None:
+            keeping.begin_ending(is_away)
+
+    @property
+    def is_away(self) -> bool:
+        return (keeping := self._keeping) is not None and keeping.is_away
+
+    def tries_again(self, error: Exception) -> bool:
+        return (keeping := self._keeping) is not None and keeping.tries_again(error)
 
     @property
     def workspace_folder(self) -> Path | None:

@@ -12,7 +12,8 @@ from typing import BinaryIO, Protocol, cast
 
 from bridge.errors import BridgeError
 from bridge.journal.system import is_of_handler
-from bridge.store.artifacts import ArtifactStore
+from bridge.records.artifact import ArtifactRecord
+from bridge.store.kept_ends import AWAY
 from bridge.store.walk import Entry, walk
 
 NOT_OUTPUT = "azureml.log"
@@ -26,11 +27,23 @@ the file has grown. If they differ, the file was replaced.
 """
 
 
+class CapturedFiles(Protocol):
+    """The methods of an artifact store that a capture uses."""
+
+    def put(self, root: str, path: str, source: BinaryIO) -> ArtifactRecord: ...
+
+    def append(self, root: str, path: str, data: bytes) -> object: ...
+
+    def stat(self, root: str, path: str) -> ArtifactRecord | None: ...
+
+
 class Destination(Protocol):
     """The run in which the files are stored.
 
     Attributes:
         artifacts: the artifact store.
+        is_away: whether files wait on this computer, because the server does not answer at the end of the run.
+        tries_again: returns whether a file that was not stored because of an error is stored later.
         root: the artifact root of the run. Reading this attribute raises NotAllowed if the artifacts of the run are
             stored outside of the workspace.
         workspace_folder: the workspace's folder, which is not captured; None for a workspace on a server.
@@ -38,7 +51,12 @@ class Destination(Protocol):
     """
 
     @property
-    def artifacts(self) -> ArtifactStore: ...
+    def artifacts(self) -> CapturedFiles: ...
+
+    @property
+    def is_away(self) -> bool: ...
+
+    def tries_again(self, error: Exception) -> bool: ...
 
     @property
     def root(self) -> str: ...
@@ -75,7 +93,8 @@ class Folder(ABC):
         except (BridgeError, OSError) as error:
             if is_of_handler(error):
                 raise
-            self._miss(str(file), said(error))
+            if not self._run.tries_again(error):
+                self._miss(str(file), said(error))
             return False
 
     def _miss(self, file: str, reason: str) -> None:
@@ -172,7 +191,7 @@ class LogFolder(Folder):
         if log is not None and log.inode == facts.st_ino:
             if (log.size_bytes, log.time) == (facts.st_size, facts.st_mtime_ns):
                 return False
-            if facts.st_size > log.size_bytes and self._append(file, path, log):
+            if facts.st_size > log.size_bytes and not self._run.is_away and self._append(file, path, log):
                 return True
         self._put(file, path)
         return True
@@ -191,7 +210,12 @@ class LogFolder(Folder):
             facts = os.fstat(stream.fileno())
             if facts.st_ino != log.inode or _tail(stream.fileno(), log.size_bytes) != log.tail:
                 return False
-            listed = artifacts.stat(root, path)
+            try:
+                listed = artifacts.stat(root, path)
+            except AWAY:
+                if self._run.is_away:
+                    return False  # the whole file waits for the server
+                raise
             if listed is None or listed.size_bytes != log.size_bytes:  # the artifact was replaced
                 return False
             stream.seek(log.size_bytes)
@@ -216,15 +240,29 @@ def _check_regular(file: Path) -> os.stat_result:
 
 
 class _Beginning:
-    """A stream that ends after a number of bytes, so that reading a file ends even if the file grows all the time."""
+    """A stream that ends after a number of bytes, so that reading a file ends even if the file grows all the time.
+
+    The stream can be rewound to its start.
+    """
 
     def __init__(self, stream: BinaryIO, size_bytes: int) -> None:
-        self._stream, self._left = stream, size_bytes
+        self._stream, self._start, self._size, self._left = stream, stream.tell(), size_bytes, size_bytes
 
     def read(self, size: int) -> bytes:
         piece = self._stream.read(min(size, self._left))
         self._left -= len(piece)
         return piece
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._size - self._left
+
+    def seek(self, offset: int) -> int:
+        self._stream.seek(self._start + offset)
+        self._left = self._size - offset
+        return offset
 
 
 def _until(stream: BinaryIO, size_bytes: int) -> BinaryIO:

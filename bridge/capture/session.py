@@ -119,9 +119,12 @@ class RunSession:
         logger.debug("Run %s is %s", place.run_id, status)
 
     def _keep_end(self, wanted: _Wanted) -> None:
-        """If the points of the run wait for a server, let the end of the run wait, too."""
+        """If the points of the run wait for a server, let its captured files and its end wait, too."""
         tracking = self.place.stores.tracking
-        if not tracking.is_remote or is_run_of_process(self.place.run_id):
+        if not tracking.is_remote:
+            return
+        wanted = wanted._replace(warnings=wanted.warnings + self._finish_captures(is_away=True))
+        if is_run_of_process(self.place.run_id):
             return
         status, error, warnings, _ = wanted
         expected = self._ends_from(status)
@@ -190,21 +193,25 @@ class RunSession:
         self._capture.warn(*trouble)
         self._capture.watch()
 
-    def _finish_captures(self) -> tuple[str, ...]:
+    def _finish_captures(self, is_away: bool = False) -> tuple[str, ...]:
         """Store the captured files of this session. Return warnings.
 
         Each `Run` object has its own session. If this process started the run with another `Run` object of the same
         run, store the files that the session of that object has captured first.
+
+        Args:
+            is_away: the server has just not answered, so the files wait on this computer.
         """
         warnings: tuple[str, ...] = ()
         for session in dict.fromkeys((_open.get(self.place.run_id, self), self)):
-            warnings += session.finish_capture()
+            warnings += session.finish_capture(is_away)
         return warnings
 
-    def finish_capture(self) -> tuple[str, ...]:
+    def finish_capture(self, is_away: bool = False) -> tuple[str, ...]:
         """Store the captured files and output of this session. Return warnings."""
         if self._capture is None:
             return ()
+        self._capture.begin_ending(is_away)
         for printed in self._printed:
             self._capture.warn(*printed.flush() if printed is not None else ())
         return self._capture.finish()
@@ -242,6 +249,7 @@ class RunSession:
         """
         printed = self._printed.pop()
         if printed is not None and self._capture is not None:
+            self._capture.begin_ending()
             self._capture.warn(*printed.end())
         if self._entered_by.pop() != os.getpid():
             return  # this process was forked inside the block, which continues in the parent

@@ -16,6 +16,7 @@ from bridge.store.wrapper import WrappedBackend
 if TYPE_CHECKING:
     from bridge.store.backend import Backend
     from bridge.store.kept_ends import KeptEnds
+    from bridge.store.kept_files import KeptFiles
     from bridge.store.slices import Slice
 
 
@@ -32,12 +33,13 @@ class KnownReceipts(WrappedBackend):
 
     Args:
         inner: the server.
+        files: the captured files that wait for the server.
         ends: the ends of runs that wait for the server.
     """
 
-    def __init__(self, inner: Backend, ends: KeptEnds) -> None:
+    def __init__(self, inner: Backend, files: KeptFiles, ends: KeptEnds) -> None:
         super().__init__(inner)
-        self._ends = ends
+        self._files, self._ends = files, ends
         self._begin()
 
     def _begin(self) -> None:
@@ -71,6 +73,7 @@ class KnownReceipts(WrappedBackend):
     def end_leases(self, gone: Mapping[str, int], silent: Collection[str] = ()) -> list[str]:
         """End the runs of processes that have ended, but first those runs that the processes have ended themselves."""
         if gone:
+            self._files.deliver("", gone.keys())
             self._ends.deliver("", gone.keys())
         return self.inner.end_leases(gone, silent)
 

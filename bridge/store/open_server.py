@@ -12,6 +12,7 @@ from bridge.store.http.backend import HttpBackend
 from bridge.store.http.patience import patience
 from bridge.store.journal_place import journal_folder
 from bridge.store.journaled import JournaledStore
+from bridge.store.keeping_artifacts import KeepingArtifacts
 from bridge.store.packages import check_package
 from bridge.store.remote import RemoteStore
 from bridge.store.token import find_token
@@ -50,3 +51,9 @@ def artifacts_of(tracking: JournaledStore) -> ArtifactStore:
     """Return the store of the files of a workspace on a server. It shares the connections of the tracking store."""
     assert isinstance(tracking, RemoteStore)
     return HttpArtifacts(tracking.server.connection)
+
+
+def keeping_artifacts(tracking: JournaledStore, artifacts: ArtifactStore) -> KeepingArtifacts:
+    """Return a store of captured files, from the stores of a workspace on a server."""
+    assert isinstance(tracking, RemoteStore) and isinstance(artifacts, HttpArtifacts)
+    return KeepingArtifacts(tracking, artifacts)

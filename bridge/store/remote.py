@@ -6,13 +6,14 @@ import logging
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from bridge.errors import BridgeError, StoreUnavailable
 from bridge.store.background import Background
 from bridge.store.http.patience import begin_exit, patience
 from bridge.store.journaled import JournaledStore
 from bridge.store.kept_ends import AWAY, KeptEnds, is_end
+from bridge.store.kept_files import KeptFiles
 from bridge.store.known_receipts import KnownReceipts
 from bridge.store.known_runs import Known, KnownRuns
 from bridge.store.retries import Retries
@@ -70,8 +71,8 @@ class RemoteStore(JournaledStore):
     is_remote = True
 
     def __init__(self, inner: HttpBackend, folder: Path, fsync: bool, workspace_id: str) -> None:
-        self.server, self._ends = inner, KeptEnds(folder, inner)
-        self._receipts = KnownReceipts(inner, self._ends)
+        self.server, self._ends, self._files = inner, KeptEnds(folder, inner), KeptFiles(folder, inner)
+        self._receipts = KnownReceipts(inner, self._files, self._ends)
         self._background = Background(_load_modules)
         self._known = KnownRuns()
         self._retries = Retries()
@@ -92,9 +93,11 @@ class RemoteStore(JournaledStore):
         try:
             with patience(DELIVERY_SECONDS):
                 super().tend()
-                if self._ends.wait_for(self._writer.journal_id):
-                    self._folding.fold()  # the points of a run come before its end
-                    self._deliver_ends()
+                is_more = self.has_kept_files or self._ends.wait_for(self._writer.journal_id)
+                if is_more:
+                    self._folding.fold()  # the points of a run come before its files, and these before its end
+            if is_more:
+                self._deliver_ends()
         except BridgeError as error:
             if self._retries.fail(type(error)):
                 logger.warning(
@@ -132,41 +135,40 @@ class RemoteStore(JournaledStore):
         begin_exit()
         self._background.remove(self)
         self._check_place()
-        if self._has_written:
+        if journal_id := self._writer.journal_id:
             self._writer.close()
-            self._deliver_rest()
+            self._deliver_rest(journal_id)
         self.inner.close()
 
     def close(self) -> None:
-        has_written = self._has_written
+        journal_id = self._writer.journal_id
         super().close()
-        if has_written:
-            self._deliver_rest()
+        if journal_id:
+            self._deliver_rest(journal_id)
             self.let_go()
         self._known.clear()
 
-    @property
-    def _has_written(self) -> bool:
-        return bool(self._writer.journal_id)
-
-    def _deliver_rest(self) -> None:
-        """Deliver the rest of the journal, which is closed. If this fails, report how many points wait, and where."""
+    def _deliver_rest(self, journal_id: str) -> None:
+        """Deliver the rest of a closed journal. If this fails, report how many points and files wait, and where."""
         try:
             with patience(CLOSE_SECONDS):
                 self._folding.fold()
                 self._deliver_ends()
         except (BridgeError, OSError, ImportError, MemoryError) as error:
-            if waiting := self._waiting():
-                hint = "The next process on this computer that opens this workspace delivers them."
+            hint = "The next process on this computer that opens this workspace delivers them."
+            files = self._files.count(journal_id)
+            kept = f"{files} captured files or pieces of logs wait in {self._folder}" if files else ""
+            if waiting := "; ".join(filter(None, (self._waiting(), kept))):
                 logger.warning("%s: %s. %s %s", self.address, waiting, hint, error)
 
     def after_fork(self) -> None:
         super().after_fork()
         self._retries = Retries()
+        self._files.begin()
 
     def deliver_leftovers(self) -> None:
         """Let the background thread deliver what an earlier process has left in the folder of journals."""
-        if any(self._folder.glob("*.log")) or self._ends.wait_for(""):
+        if any(self._folder.glob("*.log")) or self._ends.wait_for("") or self._files.wait_for(""):
             self.be_tended()
 
     def _waiting(self) -> str:
@@ -266,7 +268,7 @@ class RemoteStore(JournaledStore):
     def update_runs(self, run_ids: Sequence[str], changes: RunChanges) -> None:
         """Change runs. If the server does not answer, the end of a run of this process waits beside the journal."""
         if len(run_ids) == 1 and is_end(changes) and self._is_written(run_ids[0]):
-            with patience(SHORT_READ_SECONDS if self._retries.is_failing else END_SECONDS):
+            with patience(self.end_seconds):
                 if not self._send_end(run_ids[0], changes):
                     self.be_tended()
                     return
@@ -285,14 +287,44 @@ class RemoteStore(JournaledStore):
                 return False
         except BridgeError as error:  # the background thread reports it, and the run has ended all the same
             logger.debug("Points are not delivered before the end of run %s: %s", run_id, error)
+        if self.has_kept_files:
+            try:
+                self._files.deliver(self._writer.journal_id)
+            except AWAY as error:
+                logger.debug("The end of run %s waits for captured files: %s", run_id, error)
+                if self.keep_end(run_id, changes):
+                    return False
         return self._ends.send(self._writer.journal_id, run_id, changes)
 
     def keep_end(self, run_id: str, changes: RunChanges) -> bool:
         self.be_tended()
         return self._ends.keep(self._writer.journal_id, run_id, changes)
 
+    # Captured files
+
+    @property
+    def end_seconds(self) -> float:
+        """How long a request at the end of a run waits for the server."""
+        return SHORT_READ_SECONDS if self._retries.is_failing else END_SECONDS
+
+    @property
+    def has_kept_files(self) -> bool:
+        """Whether captured files wait for the server."""
+        return self._files.wait_for(self._writer.journal_id)
+
+    def keep_file(self, root: str, path: str, source: BinaryIO) -> int:
+        """Let a file wait for the server; see `KeptFiles.keep_put`."""
+        self.be_tended()
+        return self._files.keep_put(self._writer.journal_id, root, path, source)
+
+    def keep_piece(self, root: str, path: str, data: bytes, tried: int | None) -> None:
+        """Let a piece of a log wait for the server; see `KeptFiles.keep_append`."""
+        self.be_tended()
+        self._files.keep_append(self._writer.journal_id, root, path, data, tried)
+
     def _deliver_ends(self) -> None:
-        """Send the ends of runs that have waited: those of this process, and those of processes without a journal."""
+        """Send the files and ends of runs that have waited: of this process, and of processes without a journal."""
+        self._files.deliver(self._writer.journal_id)
         run_ids = self._ends.deliver(self._writer.journal_id)
         self._release(run_ids)
         self._known.forget(run_ids)

@@ -44,9 +44,9 @@ def swept(experiment, logs, monkeypatch):
     for verb in ("put", "append"):
         original = getattr(artifacts, verb)
 
-        def call(root, path, data, verb=verb, original=original):
+        def call(root, path, data, *more, verb=verb, original=original):
             calls.append(verb)
-            return original(root, path, data)
+            return original(root, path, data, *more)
 
         monkeypatch.setattr(artifacts, verb, call)
 

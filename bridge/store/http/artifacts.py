@@ -82,7 +82,7 @@ class HttpArtifacts(ArtifactStore):
             raise InvalidValue("data", type(data).__name__, "must be bytes")
         data = bytes(data)
         for _ in range(MOST_CONFLICTS):
-            at = self._size(root, path) if offset is None else offset
+            at = self.size_of(root, path) if offset is None else offset
             try:
                 return self._appended(parameters, data, at)
             except InvalidState:
@@ -102,16 +102,19 @@ class HttpArtifacts(ArtifactStore):
         try:
             answer = self._requests.send("POST", CONTENT, {**parameters, "offset": str(offset)}, body, is_whole=True)
         except InvalidState:
-            found = self.stat(parameters["root"], parameters["path"])
-            if not attempts or found is None or not self._contains(parameters, data, offset):
+            root, path = parameters["root"], parameters["path"]
+            found = self.stat(root, path)
+            if not attempts or found is None or not self.contains(root, path, data, offset):
                 raise
             return found
         return self._record(answer, parameters["path"])
 
-    def _contains(self, parameters: Mapping[str, str], data: bytes, offset: int) -> bool:
-        """Return whether a file has the given bytes at an offset."""
+    def contains(self, root: str, path: str, data: bytes, offset: int) -> bool:
+        """Return whether a file exists and has the given bytes at an offset."""
+        if self.size_of(root, path) < offset + len(data):
+            return False
         left = memoryview(data)
-        for piece in self.get(parameters["root"], parameters["path"], offset):
+        for piece in self.get(root, path, offset):
             if left[: len(piece)] != piece[: len(left)]:
                 return False
             left = left[len(piece) :]
@@ -119,7 +122,8 @@ class HttpArtifacts(ArtifactStore):
                 return True
         return not left
 
-    def _size(self, root: str, path: str) -> int:
+    def size_of(self, root: str, path: str) -> int:
+        """Return the size of a file in bytes; 0 if it does not exist."""
         found = self.stat(root, path)
         return 0 if found is None else found.size_bytes or 0
 
