@@ -9,7 +9,7 @@ The module passes its step, which is one row of this table:
 | step | before the fork | in the parent | in the child | reason for the position of the step |
 |---|---|---|---|---|
 | PROCESS | | | forget the id of the process | other steps use this id |
-| FILES | | | close journals and files of locks | stores open such files |
+| FILES | wait for files to be opened | allow it again | close journals and files of locks | stores open such files |
 | DATABASES | close them to all threads | open them again | forget who uses them | stores use them |
 | BACKGROUND | wait for imports of its thread | allow imports | forget its thread | this thread folds the stores |
 | STORES | | | drop journals and connections | they need all above |

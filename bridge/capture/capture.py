@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.journal.system import is_of_handler
+from bridge.store.background import background
 from bridge.store.run_place import RunPlace
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Capture:
         self._folders: dict[str, Folder] = {}
         self._skipped: set[str] = set()
         self._made_keeping: KeepingArtifacts | None = None
+        self._is_loaded = False
         self._begin()
 
     def _begin(self) -> None:
@@ -94,6 +96,7 @@ class Capture:
             BridgeError: nothing was appended.
         """
         self._skipped.add(path)
+        self._load()
         self.artifacts.append(self.root, path, data)
 
     def finish(self) -> tuple[str, ...]:
@@ -177,6 +180,21 @@ class Capture:
         while not self._stop.wait(SWEEP_SECONDS):
             self._sweep(LOGS, self._logs)
 
+    def _load(self) -> None:
+        """Load all modules that store files, so that no fork happens while a thread of this package imports one."""
+        if self._is_loaded:
+            return
+        if threading.current_thread() is threading.main_thread():
+            self._load_modules()
+        else:
+            background.load(self._load_modules)
+        self._is_loaded = True
+
+    def _load_modules(self) -> None:
+        import bridge.capture.folders  # noqa: F401  # only here, because most short runs store no files
+
+        _ = self.artifacts
+
     def _sweep(self, prefix: str, path: Path | None) -> None:
         if path is None:
             return
@@ -184,7 +202,7 @@ class Capture:
             if prefix not in self._folders:
                 if not _has_entries(path):
                     return
-                # This import is here because most short runs store no files.
+                self._load()
                 from bridge.capture.folders import LogFolder, OutputFolder
 
                 self._folders[prefix] = (

@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, InvalidState
 from bridge.journal.system import is_of_handler
 from bridge.records.artifact import ArtifactRecord
 from bridge.store.kept_ends import AWAY
@@ -32,7 +32,7 @@ class CapturedFiles(Protocol):
 
     def put(self, root: str, path: str, source: BinaryIO) -> ArtifactRecord: ...
 
-    def append(self, root: str, path: str, data: bytes) -> object: ...
+    def append(self, root: str, path: str, data: bytes, offset: int | None = None) -> object: ...
 
     def stat(self, root: str, path: str) -> ArtifactRecord | None: ...
 
@@ -220,7 +220,10 @@ class LogFolder(Folder):
                 return False
             stream.seek(log.size_bytes)
             for piece in _pieces(stream, facts.st_size - log.size_bytes):
-                artifacts.append(root, path, piece)
+                try:
+                    artifacts.append(root, path, piece, log.size_bytes)
+                except InvalidState:  # another process has appended at the same time, for example a forked child
+                    return False
                 log.size_bytes += len(piece)
                 log.tail = (log.tail + piece)[-TAIL_BYTES:]
             log.time = facts.st_mtime_ns

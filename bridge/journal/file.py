@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from bridge.journal.folder import PART, HeldFolder
 from bridge.journal.format import RECORDS_AT, SUFFIX, Header, encode_end, encode_header, new_header, new_journal_id
-from bridge.journal.own_file import OwnFile
+from bridge.journal.own_file import OwnFile, opening
 from bridge.journal.system import CallFailed, disk_full, system
 from bridge.records.series import Definition
 
@@ -249,7 +249,8 @@ def _part_name(journal_id: str) -> str:
 def _create(folder: HeldFolder, journal_id: str, mode: int) -> FileIO:
     opener = partial(os.open, mode=mode, dir_fd=folder.fd)
     stream = OwnFile()
-    system(FileIO.__init__, stream, _part_name(journal_id), "xb+", True, opener)
+    with opening():
+        system(FileIO.__init__, stream, _part_name(journal_id), "xb+", True, opener)
     system(fcntl.fcntl, stream.fileno(), fcntl.F_SETFL, os.O_APPEND)
     if os.fstat(stream.fileno()).st_mode & 0o777 != mode and mode & 0o020:
         system(os.fchmod, stream.fileno(), mode)  # the umask has removed permissions: set them again

@@ -23,7 +23,7 @@ from typing import Any
 import bridge.journal.locks as locks
 from bridge.errors import StoreUnavailable
 from bridge.forking import Step, on_fork
-from bridge.journal.own_file import OwnFile
+from bridge.journal.own_file import OwnFile, opening
 from bridge.journal.system import CallFailed, system, was_raised_deeper
 
 logger = logging.getLogger("bridge")
@@ -113,7 +113,8 @@ class FileLock(OwnFile):
     def _open(self) -> None:
         for _ in range(OPENINGS):
             try:
-                io.FileIO.__init__(self, self._path, "r+", opener=self._opener)
+                with opening():
+                    io.FileIO.__init__(self, self._path, "r+", opener=self._opener)
                 break
             except FileNotFoundError as error:
                 if was_raised_deeper(error):

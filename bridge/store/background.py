@@ -64,6 +64,15 @@ class Background:
         while self._loading.is_mine():
             self._loading.release()
 
+    def load(self, function: Callable[[], object]) -> None:
+        """Call a function that imports modules in a thread of Runbridge. A fork waits until it has returned."""
+        # Wait without a time limit. A `with` statement of this lock would raise an error after some seconds.
+        self._loading.acquire()
+        try:
+            function()
+        finally:
+            self._loading.release()
+
     def add(self, store: JournaledStore) -> None:
         """Let the thread fold the journals of a store and renew its leases."""
         with self._lock:
@@ -103,15 +112,13 @@ class Background:
         while self._is_needed():
             time.sleep(FOLD_SECONDS)
             if not is_loaded:
-                # Wait without a time limit. A `with` statement of this lock would raise an error after some seconds.
-                self._loading.acquire()
-                try:
-                    _load_fold_modules()
-                    self._load()
-                finally:
-                    self._loading.release()
+                self.load(self._load_modules)
                 is_loaded = True
             self._tend_all()
+
+    def _load_modules(self) -> None:
+        _load_fold_modules()
+        self._load()
 
     def _is_needed(self) -> bool:
         with self._lock:

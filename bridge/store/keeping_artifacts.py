@@ -72,17 +72,29 @@ class KeepingArtifacts:
         source.seek(start)
         return ArtifactRecord(path, size_bytes=self._tracking.keep_file(root, path, source))
 
-    def append(self, root: str, path: str, data: bytes) -> None:
+    def append(self, root: str, path: str, data: bytes, offset: int | None = None) -> None:
         """Append bytes to a log, or let them wait.
 
         If this raises, the next call with the same bytes does not append them twice.
+
+        Args:
+            root: the artifact root.
+            path: the artifact path.
+            data: the bytes.
+            offset: the size that the log must have; None accepts every size.
+
+        Raises:
+            InvalidState: the log has another size than `offset`.
         """
         if not self.is_away:
+            trying = partial(self._try, path, data)
             try:
                 with self._patience():
-                    append_once(
-                        self._artifacts, root, path, data, self._offset(path, data), partial(self._try, path, data)
-                    )
+                    if offset is None:
+                        append_once(self._artifacts, root, path, data, self._offset(path, data), trying)
+                    else:
+                        trying(offset)
+                        self._artifacts.append(root, path, data, offset)
             except AWAY as error:
                 self._go_away(error)
         if self.is_away:

@@ -307,13 +307,37 @@ def test_a_forked_child_that_ends_the_run_stores_its_outputs(script, only_run):
         "    Path('logs/a').write_text('12')\n"
         "    run.complete()\n"
         "    os._exit(0)\n"
-        "os._exit(os.wait()[1])\n"
+        "os._exit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
     )
     ended = script(code)
     assert ended.returncode == 0, ended.stderr
     run = only_run()
     assert (run.status, run.get_file_names()) == ("Completed", ["logs/a", "outputs/x"])
     assert content(run, "logs/a") == "12"
+
+
+def test_a_child_can_be_forked_while_a_thread_loads_what_stores_logs(script, only_run):
+    code = (
+        "class Slow:\n"
+        "    def find_spec(self, name, path, target=None):\n"
+        "        if threading.current_thread().name == 'bridge-capture' and not begun:\n"
+        "            begun.append(name)\n"
+        "            time.sleep(0.5)\n"
+        "begun = []\n"
+        "sys.meta_path.insert(0, Slow())\n"
+        "run = experiment.start_logging()\n"
+        "Path('logs').mkdir(); Path('logs/a').write_text('1')\n"
+        "while not begun:\n"
+        "    time.sleep(0.01)\n"
+        "if os.fork() == 0:\n"
+        "    signal.alarm(20)\n"
+        "    run.complete()\n"
+        "    os._exit(0)\n"
+        "os._exit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+    )
+    ended = script("import signal, threading\n" + code)
+    assert ended.returncode == 0, ended.stderr
+    assert (only_run().status, only_run().get_file_names()) == ("Completed", ["logs/a"])
 
 
 def test_threads_can_end_a_run_at_once(experiment, working_folder):

@@ -128,6 +128,55 @@ def test_a_child_forked_while_the_lock_is_held_does_not_hold_it(path: Path) -> N
         assert eventually(lambda: is_free(path))
 
 
+def test_a_child_forked_while_another_thread_opens_the_file_does_not_hold_the_lock(path: Path, soon: None) -> None:
+    opened, forked = threading.Event(), threading.Event()
+
+    def open_slowly(name: str, flags: int) -> int:
+        descriptor = os.open(name, flags | os.O_CREAT)
+        opened.set()
+        forked.wait(0.5)  # the fork must wait for this call
+        return descriptor
+
+    def take() -> None:
+        lock = FileLock(path)
+        lock._opener = open_slowly
+        with lock:
+            pass
+
+    thread = threading.Thread(target=take)
+    thread.start()
+    assert opened.wait(20)
+    child = Child(lambda say: (say(f"free: {is_free(path)}"), time.sleep(20)))  # type: ignore[func-returns-value]
+    forked.set()
+    thread.join()
+    assert child.line() == "free: True"
+    assert is_free(path)
+    child.close()
+
+
+def test_a_fork_does_not_wait_for_ever_for_a_file_that_cannot_be_opened(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(own_file, "OPENING_SECONDS", 0.05)
+    opened, forked = threading.Event(), threading.Event()
+
+    def hang(name: str, flags: int) -> int:
+        opened.set()
+        assert forked.wait(20)
+        return os.open(name, flags | os.O_CREAT)
+
+    file = own_file.OwnFile()
+    thread = threading.Thread(target=lambda: file.open(str(path), "r+", hang))
+    thread.start()
+    assert opened.wait(20)
+    child = Child(lambda say: say(f"free: {is_free(path)}"))
+    forked.set()
+    thread.join()
+    file.close()
+    assert child.line() == "free: True"
+    child.close()
+
+
 def test_a_child_can_be_forked_while_another_thread_waits(path: Path, holder: Child, soon: None) -> None:
     with pytest.raises(StoreUnavailable), FileLock(path):
         pass
