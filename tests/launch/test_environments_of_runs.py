@@ -46,7 +46,7 @@ def test_a_script_finds_its_run_by_all_names(submit: Submit, workspace: Workspac
         **{name: value for name, value in os.environ.items() if name.startswith(("AZUREML_", "BRIDGE_", "MLFLOW_"))},
         "AZUREML_ARM_SUBSCRIPTION": "00000000-0000-0000-0000-000000000000",
         "AZUREML_ARM_RESOURCEGROUP": "runbridge",
-        "AZUREML_ARM_WORKSPACE_NAME": "submit",
+        "AZUREML_ARM_WORKSPACE_NAME": workspace.name,
         "AZUREML_ARM_PROJECT_NAME": "submitted",
         "AZUREML_RUN_ID": run.id,
         "AZUREML_RUN_TOKEN": "not-a-secret",
