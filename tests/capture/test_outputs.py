@@ -318,13 +318,13 @@ def test_a_forked_child_that_ends_the_run_stores_its_outputs(script, only_run):
 
 def test_a_child_can_be_forked_while_a_thread_loads_what_stores_logs(script, only_run):
     code = (
-        "class Slow:\n"
-        "    def find_spec(self, name, path, target=None):\n"
-        "        if threading.current_thread().name == 'bridge-capture' and not begun:\n"
-        "            begun.append(name)\n"
-        "            time.sleep(0.5)\n"
+        "def load_slowly(loader, module):\n"
+        "    if threading.current_thread().name == 'bridge-capture' and not begun:\n"
+        "        begun.append(module)\n"
+        "        time.sleep(0.5)\n"
+        "    return load(loader, module)\n"
         "begun = []\n"
-        "sys.meta_path.insert(0, Slow())\n"
+        "load, SourceFileLoader.exec_module = SourceFileLoader.exec_module, load_slowly\n"
         "run = experiment.start_logging()\n"
         "Path('logs').mkdir(); Path('logs/a').write_text('1')\n"
         "while not begun:\n"
@@ -335,7 +335,7 @@ def test_a_child_can_be_forked_while_a_thread_loads_what_stores_logs(script, onl
         "    os._exit(0)\n"
         "os._exit(os.waitstatus_to_exitcode(os.wait()[1]))\n"
     )
-    ended = script("import signal, threading\n" + code)
+    ended = script("import signal, threading\nfrom importlib.machinery import SourceFileLoader\n" + code)
     assert ended.returncode == 0, ended.stderr
     assert (only_run().status, only_run().get_file_names()) == ("Completed", ["logs/a"])
 
