@@ -8,8 +8,12 @@ from contextvars import ContextVar
 from bridge.errors import InvalidValue, NotFound
 from bridge.server.files.rules import FileRules
 from bridge.server.portal.served import Served
+from bridge.server.roles import Caller
 from bridge.server.workspace_names import NAME, RESERVED
 from bridge.store.workspace_stores import WorkspaceStores
+
+QUICK_BYTES = 256 << 10
+"""The greatest body of points that is read in the event loop."""
 
 
 class ServedWorkspace:
@@ -30,10 +34,18 @@ class ServedWorkspace:
         self.file_rules = file_rules or FileRules()
         self.served = Served(stores)
 
-    @property
-    def may_log_quickly(self) -> bool:
-        """Whether the event loop may write points, because no log call waits until they are on the disk."""
-        return self.stores.open_store.durability == "process"
+    def may_log_quickly(self, caller: Caller, size: int) -> bool:
+        """Return whether the event loop may write the points of a request.
+
+        Then the request is short, nothing about its sender is checked in the database, and no log call waits until the
+        points are on the disk.
+
+        Args:
+            caller: the sender.
+            size: the bytes of the body.
+        """
+        is_short = size <= QUICK_BYTES and caller.experiment_id is None
+        return is_short and self.stores.open_store.durability == "process"
 
 
 class Workspaces(Mapping[str, ServedWorkspace]):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from bridge.errors import BridgeError
 from bridge.journal.folder import JournalFolder
 from bridge.journal.format import HAS_STEP
+from bridge.journal.system import is_of_handler
 from bridge.records.series import COLUMN, SCALAR, Definition, Latest, comparable
 
 if TYPE_CHECKING:
@@ -48,7 +49,9 @@ def read_waiting(folder: Path, now: Position, since: Position) -> Waiting | None
         reader = JournalReader(journals, journal_id)
         start = since[1] if since[0] == journal_id else 0
         return Waiting(reader.read(max(start, reader.records_at), size), reader.definitions)
-    except (BridgeError, OSError):
+    except (BridgeError, OSError) as error:
+        if is_of_handler(error):
+            raise
         return None
     finally:
         journals.close()

@@ -13,6 +13,7 @@ from bridge.server.native.answer import Sent, answer_to, log_quickly
 from bridge.server.native.changes import stream_changes
 from bridge.server.routes import Call, Endpoint, Route
 from bridge.server.workspaces import ServedWorkspace
+from bridge.store.http.codec import FRAME_TYPE
 from bridge.store.http.methods import (
     BODY_BYTES,
     KEY_HEADER,
@@ -27,9 +28,6 @@ THREADS = 4
 
 Only one change at a time is made. The others wait in their threads, where they delay no read.
 """
-
-QUICK_BYTES = 256 << 10
-"""The greatest body of points that is read in the event loop."""
 
 
 def native_routes() -> list[Route]:
@@ -81,10 +79,9 @@ async def _answer(method: RemoteMethod, call: Call) -> Response:
 
 
 def _may_be_quick(method: RemoteMethod, call: Call, sent: Sent) -> bool:
-    """Return whether a call can be answered in this thread: it logs points, is short, and nothing of it is checked."""
-    if method.name != "log_points" or sent.key or len(sent.content) > QUICK_BYTES:
-        return False
-    return call.caller.experiment_id is None and call.workspace.may_log_quickly
+    """Return whether a call can be answered in this thread, because it logs columns of numbers into the journal."""
+    is_of_journal = method.name == "log_points" and not sent.key and sent.media_type == FRAME_TYPE
+    return is_of_journal and call.workspace.may_log_quickly(call.caller, len(sent.content))
 
 
 def _threads_of(workspace: ServedWorkspace, method: RemoteMethod, has_key: bool) -> ThreadPoolExecutor:

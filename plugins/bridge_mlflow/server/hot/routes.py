@@ -32,9 +32,6 @@ PREFIXES = ("/api/2.0/mlflow", "/ajax-api/2.0/mlflow")
 SECONDS, CACHE_KIB = 10.0, 16_384
 """The time that a request may spend in searches of the database, and the page cache of each thread that reads it."""
 
-QUICK_BYTES = 256 * 1024
-"""Larger bodies are read in a thread, so that no other request waits for that."""
-
 NO_CONTENT = b"{}"
 
 OF_ALL_EXPERIMENTS = frozenset({"/experiments/create", "/experiments/search"})
@@ -168,9 +165,7 @@ async def _asked(call: Call) -> tuple[Asked, HotWorkspace]:
 
 def _may_be_quick(asked: Asked, call: Call) -> bool:
     """Return whether a request can be answered in this thread, because it is short and nothing of it is checked."""
-    if not batch.is_json(asked.content_type) or len(asked.body) > QUICK_BYTES:
-        return False
-    return asked.caller.experiment_id is None and call.workspace.may_log_quickly
+    return batch.is_json(asked.content_type) and call.workspace.may_log_quickly(asked.caller, len(asked.body))
 
 
 async def _in_thread(hot: Hot, asked: Asked, workspace: HotWorkspace, call: Call) -> Response:
