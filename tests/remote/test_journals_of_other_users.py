@@ -66,6 +66,19 @@ def logs_a_run(workspace: Workspace, experiment: str) -> None:
         run.complete()
 
 
+def run_left_by(code: str, address: str, token: str) -> str:
+    """Run a program that ends without its run, and return the id of the run."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), address],
+        env={**os.environ, VARIABLE: token},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.stdout, done.stderr
+    return done.stdout.strip()
+
+
 def test_what_other_tokens_have_left_blocks_nothing(local, tmp_path, monkeypatch, caplog):
     """A delivered journal of a killed process of another user, and the end of a run in another experiment."""
     monkeypatch.setattr(background, "FOLD_SECONDS", 0.1)
@@ -73,15 +86,7 @@ def test_what_other_tokens_have_left_blocks_nothing(local, tmp_path, monkeypatch
     own = local.stores.tracking.create_experiment("own", 1).id
     with server_site({"demo": local.stores}, home) as site:
         address, ann = f"{site.origin}/w/demo", token_of("ann", home)
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(DELIVERS), address],
-            env={**os.environ, VARIABLE: ann},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.stdout, done.stderr
-        left = local.get_run(done.stdout.strip())
+        left = local.get_run(run_left_by(DELIVERS, address, ann))
         monkeypatch.setenv(VARIABLE, token_of("bob", home))
         with Workspace.open(address) as workspace:
             logs_a_run(workspace, "shared")
@@ -110,15 +115,7 @@ def test_the_journal_of_another_user_blocks_nothing(local, tmp_path, monkeypatch
     home = tmp_path / "server home"
     with server_site({"demo": local.stores}, home) as site:
         address, ann = f"{site.origin}/w/demo", token_of("ann", home)
-        done = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(LEAVES), address],
-            env={**os.environ, VARIABLE: ann},
-            capture_output=True,
-            text=True,
-            timeout=60,
-        )
-        assert done.stdout, done.stderr
-        left = local.get_run(done.stdout.strip())
+        left = local.get_run(run_left_by(LEAVES, address, ann))
         monkeypatch.setenv(VARIABLE, token_of("bob", home))
         with Workspace.open(address) as workspace:
             run = Experiment(workspace, "shared").start_logging(outputs=False, snapshot_directory=None)
