@@ -29,22 +29,37 @@ export default function Home({ shell, state }) {
   const field = useRef(/** @type {HTMLInputElement | null} */ (null));
   const text = state.value.q;
 
+  const asked = useRef({ last: 0, shown: 0 });
+
+  /** Read everything. Return the cursor of the answer. */
   const load = async () => {
+    const number = (asked.current.last += 1);
     try {
       const found = await getHome();
+      if (number < asked.current.shown) return found.cursor; // a newer answer has come before
+      asked.current.shown = number;
       home.value = found;
       error.value = null;
       lines.value = await sparklines(found.running);
+      return found.cursor;
     } catch (problem) {
       error.value = problem;
+      return undefined;
     }
   };
 
   useEffect(() => {
     shell.header.value = { title: "Experiments", field: "" }; // the page has a search field of its own
-    load();
-    const stream = openStream({ onChange: load, onState: (live) => (shell.live.value = live) });
-    return () => stream.close();
+    /** @type {{close: () => void} | null} */
+    let stream = null;
+    let isOver = false;
+    load().then((since) => {
+      if (!isOver) stream = openStream({ since, onChange: load, onState: (live) => (shell.live.value = live) });
+    });
+    return () => {
+      isOver = true;
+      stream?.close();
+    };
   }, []);
 
   useKeys({ "/": ["Find runs, experiments, metrics", () => field.current?.focus()] }, "Experiments");
