@@ -10,7 +10,7 @@ from controls import find
 from playwright.sync_api import Locator, Page, Route, expect
 from portal_site import PortalSite, start
 
-from bridge import Experiment
+from bridge import Experiment, Run
 
 pytestmark = pytest.mark.browser
 
@@ -47,6 +47,22 @@ def test_running_runs_are_shown_with_a_metric_and_the_page_follows_them(page: Pa
     expect(card.get_by_role("img", name="val/loss so far")).to_be_visible()
     expect(card.get_by_role("progressbar")).to_have_attribute("value", "0.41")
     run.complete()
+    expect(card).to_have_count(0)
+
+
+def test_a_run_that_starts_before_the_stream_is_shown(page: Page, site: PortalSite) -> None:
+    begun: list[Run] = []
+
+    def begin_first(route: Route) -> None:
+        if not begun:
+            begun.append(start(Experiment(site.workspace, "live-home"), "before-the-stream"))
+        route.continue_()
+
+    page.route("**/portal/api/changes*", begin_first)
+    page.goto(site.address)
+    card = find(page, controls.RUNNING).get_by_role("listitem").filter(has_text="before-the-stream")
+    expect(card).to_have_count(1)
+    begun[0].complete()
     expect(card).to_have_count(0)
 
 
