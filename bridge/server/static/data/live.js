@@ -16,7 +16,7 @@ import { address, getJson } from "./http.js";
  * @typedef {object} Wanted
  * @property {string | string[]} [experiment] only changes of these experiments and their runs; absent: of everything
  * @property {string | string[]} [run] changes of these runs, too
- * @property {string} [since] the cursor of an earlier answer; absent: only later changes are told
+ * @property {string} [since] the cursor of an earlier answer; absent: the first event says to read everything again
  * @property {(changes: Changes) => void} onChange is called for each event with changes
  * @property {(state: StreamState) => void} [onState]
  */
@@ -156,8 +156,11 @@ class Stream {
 
   /** @param {Changes} changes */
   take(changes) {
+    // Without a cursor, nobody knows what has changed between the answers of this page and the first event.
+    const isUnknown = this.cursor === undefined;
     this.cursor = changes.cursor;
-    if (!isEmpty(changes)) this.onChange(changes);
+    if (isUnknown) this.onChange({ ...changes, complete: false });
+    else if (!isEmpty(changes)) this.onChange(changes);
   }
 
   /** @param {StreamState} state */
