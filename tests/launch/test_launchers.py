@@ -258,7 +258,12 @@ def test_the_submitting_process_sees_at_once_that_the_launcher_was_killed(submit
     lines_of(run)
     time.sleep(1.5)
     launcher_of(run).kill()
-    until(lambda: run.status == "Failed")
+
+    def known() -> tuple[object, ...]:
+        tracking = workspace.stores.tracking
+        return run.place.record(), tracking.get_leases(), vars(tracking._folding), sorted(tracking._folder.iterdir())
+
+    until(lambda: run.status == "Failed", shown=known)
     assert run.error is not None and run.error["code"] == "OwnerGone"
 
 

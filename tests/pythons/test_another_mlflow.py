@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -22,6 +24,22 @@ def test_without_a_version_the_command_names_the_argument() -> None:
     done = subprocess.run([sys.executable, another_mlflow.__file__, ""], capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr == "Say which MLflow: make test-mlflow VERSION=3.10.1, or VERSION=newest.\n"
+
+
+@pytest.mark.slow
+def test_a_suite_that_hangs_is_killed_and_prints_where_it_hangs(tmp_path: Path) -> None:
+    file = tmp_path / "test_hangs.py"
+    file.write_text("import time\n\ndef test_that_hangs():\n    time.sleep(600)\n")
+    done = another_mlflow.run_tests(Path(sys.executable), file, in_background=True, seconds=5)
+    assert done.returncode == 1 and done.stdout.endswith("The tests took longer than 5 s.\n")
+    assert "in test_that_hangs" in done.stdout
+
+
+def test_a_process_that_a_suite_leaves_does_not_delay_its_outcome() -> None:
+    command = [sys.executable, "-c", "import subprocess; print(subprocess.Popen(['sleep', '600']).pid)"]
+    done = another_mlflow.run_bounded(command, os.environ, 60)
+    assert done.returncode == 0
+    os.kill(int(done.stdout), signal.SIGKILL)
 
 
 @pytest.mark.slow

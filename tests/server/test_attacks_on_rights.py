@@ -12,6 +12,7 @@ import pytest
 from server_site import Header, ServerSite, bearer, new_token, server_site
 
 from bridge.records.run import RunRecord
+from bridge.records.times import now_ms
 from bridge.server import admission, recheck
 from bridge.server.identity import sessions
 from bridge.server.identity.audit import AuditLog
@@ -194,6 +195,8 @@ def test_only_an_admin_deletes_the_files_of_all_runs(site: ServerSite) -> None:
 
 def test_a_token_has_a_bounded_number_of_sessions(site: ServerSite, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sessions, "MOST_SESSIONS", 2)
+    now = now_ms()
+    monkeypatch.setattr(sessions, "now_ms", lambda: now)  # all start in the same millisecond
     token, other = new_token(site.home, "reader"), new_token(site.home, "reader")
     kept = _sign_in(site, other)
     cookies = [_sign_in(site, token) for _ in range(3)]

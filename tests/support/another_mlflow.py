@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, TemporaryFile
 
 ROOT = Path(__file__).resolve().parents[2]
 NEWEST = "newest"
@@ -41,7 +44,12 @@ def environment_with(release: str) -> Path:
 
 
 def run_tests(
-    python: Path, *arguments: str | Path, in_background: bool = False, cache: str = "", again: bool = False
+    python: Path,
+    *arguments: str | Path,
+    in_background: bool = False,
+    cache: str = "",
+    again: bool = False,
+    seconds: float = 1_500,
 ) -> subprocess.CompletedProcess[str]:
     """Run pytest in that environment; in the background, it gives way to other processes and its output is captured.
 
@@ -51,6 +59,7 @@ def run_tests(
         in_background: whether to run in the background.
         cache: a name under which pytest stores which tests failed.
         again: run only the tests that failed when this function last ran with the same `cache`, one after the other.
+        seconds: the time limit in the background.
     """
     folders = (python.parent, Path(sys.executable).parent, _VARIABLES["PATH"])  # the commands of this environment too
     variables = {**_VARIABLES, "PATH": os.pathsep.join(map(str, folders))}
@@ -65,8 +74,30 @@ def run_tests(
     # When pytest starts, it closes its folder of temporary files to other users. Tests beside it have opened theirs.
     with TemporaryDirectory(prefix="pytest-") as temporary:
         variables["PYTEST_DEBUG_TEMPROOT"] = temporary
-        command = ["nice", "-n", "19", *command]
-        return subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True)
+        return run_bounded(["nice", "-n", "19", *command], variables, seconds)
+
+
+def run_bounded(
+    command: Sequence[str | Path], variables: Mapping[str, str], seconds: float
+) -> subprocess.CompletedProcess[str]:
+    """Run a command and return its output. After the time limit, its processes print where they are, and are killed.
+
+    The output is in a file, because a pipe would stay open as long as a process that the command has left.
+    """
+    with TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+        with subprocess.Popen(
+            command, cwd=ROOT, env=variables, stdout=output, stderr=output, start_new_session=True
+        ) as process:
+            try:
+                code = process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                code = 1
+                for number in (signal.SIGABRT, signal.SIGKILL):  # pytest prints its stacks when it gets SIGABRT
+                    os.killpg(process.pid, number)
+                    time.sleep(2)
+                print(f"The tests took longer than {seconds:g} s.", file=output, flush=True)
+        output.seek(0)
+        return subprocess.CompletedProcess(command, code, output.read(), "")
 
 
 def main(release: str) -> int:

@@ -20,11 +20,11 @@ from bridge.store.one_run import create_run
 Submit = Callable[..., ScriptRun]
 
 
-def until(what: Callable[[], object], seconds: float = 60.0) -> None:
-    """Wait until a condition is true."""
+def until(what: Callable[[], object], seconds: float = 60.0, shown: Callable[[], object] = str) -> None:
+    """Wait until a condition is true. If it stays false, the error contains what `shown` returns."""
     end = time.monotonic() + seconds
     while not what():
-        assert time.monotonic() < end, f"it is not so after {seconds:g} s"
+        assert time.monotonic() < end, f"it is not so after {seconds:g} s: {shown()}"
         time.sleep(0.02)
 
 

@@ -41,8 +41,10 @@ class Sessions:
             " (SELECT hash FROM session WHERE token_id = ? ORDER BY expires DESC LIMIT -1 OFFSET ?)",
             (now, token_id, MOST_SESSIONS - 1),
         )
+        # Sessions that start in the same millisecond expire one after the other, so that their order is known.
         self._database.write(
-            "INSERT INTO session (hash, token_id, expires) VALUES (?, ?, ?)",
+            "INSERT INTO session (hash, token_id, expires) SELECT ?1, ?2, max(?3, coalesce(max(expires) + 1, 0))"
+            " FROM session WHERE token_id = ?2",
             (hash_of(secret), token_id, now + SESSION_MS),
         )
         return secret
