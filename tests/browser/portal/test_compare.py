@@ -11,7 +11,7 @@ import psutil
 import pytest
 from boxes import box_of
 from controls import find
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 from portal_site import PortalSite, start
 
 from bridge import Environment, Experiment, ScriptRunConfig
@@ -74,6 +74,25 @@ def test_the_best_value_is_marked_and_its_direction_can_be_changed(
     page.get_by_role("button", name="Best of verdict: the highest").click()
     expect(page.get_by_role("button", name="Best of verdict: the lowest")).to_be_visible()
     assert ["best" in cell for cell in cells(page, "verdict")] == [True, False, False, False]
+
+
+def test_a_value_that_is_logged_before_the_stream_begins_is_shown(page: Page, site: PortalSite) -> None:
+    experiment = Experiment(site.workspace, "live-compare")
+    runs = [start(experiment, name) for name in ("left", "right")]
+    for run in runs:
+        run.log("loss", 0.5)
+    held: list[Route] = []
+    page.route("**/portal/api/changes*", lambda route: held.append(route))
+    ids = ",".join(run.id for run in runs)
+    page.goto(f"{site.address}experiments/{experiment.id}/compare?runs={ids}")
+    expect(find(page, controls.PARAMS)).to_contain_text("Equal in all runs: 1 metric.")
+    runs[0].log("loss", 0.25)
+    while not held:
+        page.wait_for_timeout(50)
+    held[0].continue_()
+    expect(find(page, controls.PARAMS)).to_contain_text("0.25")
+    for run in runs:
+        run.complete()
 
 
 def test_differences_to_the_baseline_are_shown_in_percent(page: Page, site: PortalSite, ids: dict[str, str]) -> None:
