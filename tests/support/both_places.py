@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import cycle
+from itertools import cycle, islice
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ from served_workspaces import served
 
 from bridge import BridgeError, Experiment, Run, Workspace
 from bridge.capture.session import _open
+from bridge.store import open_stores
 
 PLACES = ("folder", pytest.param("server", marks=[pytest.mark.slow, pytest.mark.processes]))
 """The values of the fixture `workspace`."""
@@ -56,7 +57,10 @@ def opened_at(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Worksp
     if getattr(request, "param", "folder") == "folder":
         yield Workspace.create("work", path=tmp_path / "work")
         return
-    with Workspace.open(next(request.getfixturevalue("served_addresses"))) as workspace, no_open_runs(workspace):
+    addresses = islice(request.getfixturevalue("served_addresses"), SHARED)
+    # A store that an earlier test has left open uses the journals below the BRIDGE_HOME of that test.
+    in_use = {address for address, *_ in open_stores._stores}
+    with Workspace.open(next(one for one in addresses if one not in in_use)) as workspace, no_open_runs(workspace):
         yield workspace
 
 
