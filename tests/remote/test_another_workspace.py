@@ -55,6 +55,25 @@ def test_points_wait_until_their_workspace_is_back(local, client, run, server, t
     assert local.get_run(run.id).status == "Completed"
 
 
+def test_points_wait_until_their_workspace_is_served_again(local, client, run, server):
+    run.log("point", 0)
+    run.flush()
+    server.end()
+    server.name = "other"
+    server.start()
+    run.log("point", 1)
+    does_not_know = "it does not know the address /w/demo/api/bridge/v1/"
+    for call in (run.flush, lambda: list(Experiment(client, "away").get_runs()), lambda: run.tag("a", "b")):
+        with pytest.raises(StoreUnavailable, match=does_not_know):
+            call()
+    server.end()
+    server.name = "demo"
+    server.start()
+    until(lambda: points_of(local, run.id) == [0, 1])
+    run.complete()
+    assert local.get_run(run.id).status == "Completed"
+
+
 @pytest.fixture
 def client(remote: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """The workspace of the client, which tries again soon."""

@@ -16,6 +16,7 @@ class AwayServer:
 
     Attributes:
         folder: the folder of the workspace.
+        name: the name under which the server serves it.
         proxy: the proxy before the server.
         address: the address of the workspace, which stays the same after a restart.
 
@@ -26,6 +27,7 @@ class AwayServer:
     """
 
     def __init__(self, folder: Path, log: Path, *options: str) -> None:
+        self.name = "demo"
         self.folder, self._log, self._options = folder, log, options or ("--mlflow", "off")
         self._stack, self._running = ExitStack(), ExitStack()
         self._server: ServedBySubprocess | None = None
@@ -43,7 +45,7 @@ class AwayServer:
 
     def start(self) -> None:
         """Start the server, which may have another port than before."""
-        self._server = self._running.enter_context(served({"demo": self.folder}, self._log, *self._options))
+        self._server = self._running.enter_context(served({self.name: self.folder}, self._log, *self._options))
         self.proxy.server_port = urlsplit(self._server.address).port or 0
 
     @property

@@ -185,12 +185,13 @@ def test_versions_that_know_a_common_protocol_work_together(site: Site, client: 
     answer = requests.post(f"{site.address}{PREFIX}/get_runs", json=body, timeout=30)
     assert ("shade" in answer.text) == (server == "after"), "so does the later server"
     if client == "after":
-        assert found["shades"] == f"There is no workspace {site.address!r}: {OLDER}."
+        path = urlsplit(site.address).path + PREFIX + "/get_shades"
+        assert found["shades"] == f"{site.address} is not available: it does not know the address {path}, {OLDER}."
     listed = site.command(client, "--workspace", site.address, "list")
     assert (listed.returncode, listed.stderr) == (0, "") and "versions\t2" in listed.stdout
 
 
-OLDER = "the server has none at this address, or it is an older version"
+OLDER = "because its version is older or it does not serve the workspace any more"
 
 INCOMPATIBLE: list[tuple[Name, Name, str]] = [
     ("now", "beyond", "it no longer knows protocol 1 of the client: upgrade runbridge on this computer."),

@@ -22,6 +22,7 @@ class Protocol:
 
     Attributes:
         version: the version that the next request names.
+        has_answered: whether the server has answered a request. The address then leads to a workspace of a server.
 
     Args:
         address: the address of the server, for errors.
@@ -29,7 +30,7 @@ class Protocol:
 
     def __init__(self, address: str) -> None:
         self._address = address
-        self.version = PROTOCOL
+        self.version, self.has_answered = PROTOCOL, False
 
     def heed(self, status: int, headers: Mapping[str, str], sent: int) -> bool:
         """Read the version in an answer. Return whether the request must be sent again, with the version of the server.
@@ -49,5 +50,5 @@ class Protocol:
         if known < LEAST_PROTOCOL:
             reason = f"its protocol {known} is older than {LEAST_PROTOCOL}, the oldest that this client knows"
             raise StoreUnavailable(self._address, f"{reason}: upgrade runbridge on the server")
-        self.version = min(PROTOCOL, known)
+        self.version, self.has_answered = min(PROTOCOL, known), True
         return status == REFUSED and self.version < sent

@@ -161,7 +161,7 @@ class Requests:
                         _ = answer.content  # raises an error if the connection is lost
                     return answer
                 is_busy, asked = _is_busy(answer), _asked_pause(answer)
-                failure = error_of(self.address, answer)
+                failure = error_of(self.address, answer, self._protocol.has_answered)
             except requests.RequestException as error:
                 again, failure = True, StoreUnavailable(self.address, reason_of(error))
                 failure.__cause__ = error
@@ -294,8 +294,17 @@ def _whole(answer: Response) -> Answer:
         return Answer({name.lower(): value for name, value in answer.headers.items()}, answer.content)
 
 
-def error_of(address: str, answer: Response) -> BridgeError:
+NO_WORKSPACE = "the server has none at this address, or it is an older version"
+NO_ADDRESS = "it does not know the address {}, because its version is older or it does not serve the workspace any more"
+
+
+def error_of(address: str, answer: Response, has_answered: bool) -> BridgeError:
     """Return the error that an answer reports. An answer that is not in our form gets an error that describes it.
+
+    Args:
+        address: the address of the workspace.
+        answer: an answer with an error.
+        has_answered: whether the server has answered an earlier request to the workspace.
 
     Raises:
         requests.RequestException: the connection is lost before the error has arrived.
@@ -307,7 +316,9 @@ def error_of(address: str, answer: Response) -> BridgeError:
         error = load_error(json.loads(_first_bytes(answer, MOST_ERROR_BYTES)))
     except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
         if status == 404:
-            return NotFound("workspace", address, "the server has none at this address, or it is an older version")
+            if has_answered:
+                return StoreUnavailable(address, NO_ADDRESS.format(urlsplit(answer.url).path))
+            return NotFound("workspace", address, NO_WORKSPACE)
         if 300 <= status < 400:
             return StoreUnavailable(address, "it redirects to another address; use the address of the server itself")
         return StoreUnavailable(address, f"it answered with the status {status}, but not as Runbridge does")
