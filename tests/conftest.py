@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from itertools import count
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 from both_places import empty_addresses, served_addresses  # noqa: F401
@@ -43,6 +44,10 @@ _frozen = 0
 gc.disable()  # until the tests are collected: collections took a fifth of the time, and most objects stay
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--share", metavar="NUMBER/COUNT", help="divide the tests into COUNT shares, and run one of them")
+
+
 def pytest_configure() -> None:
     """Handle SIGINT as in the foreground: a job that a shell starts in the background inherits it as ignored."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
@@ -53,12 +58,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Order parallel tests: first those with torch, which one process loads, then the files that may take longest.
 
     No long file runs last and alone then."""
+    if share := config.getoption("share"):
+        _choose(config, items, *map(int, share.split("/")))
     if hasattr(config, "workerinput"):
         longest: dict[Path, float] = {}
         for item in items:
             marker = item.get_closest_marker("timeout")
             longest[item.path] = max(longest.get(item.path, 0.0), marker.args[0] if marker else 0.0)
         items.sort(key=lambda item: (item.get_closest_marker("torch") is None, -longest[item.path]))
+
+
+def _choose(config: pytest.Config, items: list[pytest.Item], number: int, count: int) -> None:
+    """Keep one share of the tests. Each test is always in the same share, whichever others there are."""
+    shares: dict[bool, list[pytest.Item]] = {True: [], False: []}
+    for item in items:
+        shares[crc32(item.nodeid.encode()) % count == number - 1].append(item)
+    items[:] = shares[True]
+    config.hook.pytest_deselected(items=shares[False])
 
 
 def pytest_collection_finish() -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
+from another_mlflow import ROOT
 from another_python import OTHERS
 
 
@@ -12,3 +15,14 @@ from another_python import OTHERS
 @pytest.mark.parametrize("version", [pytest.param(one, marks=pytest.mark.pythons(one)) for one in OTHERS])
 def test_the_fast_suites_pass(version: str, passes: Callable[[str], None]) -> None:
     passes(version)
+
+
+@pytest.mark.slow
+def test_the_shares_together_have_every_test() -> None:
+    def collected(*options: str) -> list[str]:
+        command = [sys.executable, "-m", "pytest", "-q", "--collect-only", "-p", "no:cacheprovider", *options]
+        done = subprocess.run([*command, "tests/journal"], cwd=ROOT, capture_output=True, text=True, check=True)
+        return sorted(line for line in done.stdout.splitlines() if "::" in line)
+
+    first, second, both = (collected(*options) for options in (("--share", "1/2"), ("--share", "2/2"), ()))
+    assert sorted([*first, *second]) == both and len(first) > 100 and len(second) > 100

@@ -15,7 +15,8 @@ from rings import files_without_fast_tests
 VERSIONS = {"3.10": ["numpy==1.26.*", f"mlflow=={OLDEST}"], "3.12": ["numpy>=2"], "3.13": ["numpy>=2"]}
 OLDEST_PYTHON, *_, NEWEST_PYTHON = VERSIONS
 CHOSEN = {*VERSIONS} if LONG else {OLDEST_PYTHON, NEWEST_PYTHON}
-"""The versions that run tests. The oldest runs all. Unless `LONG`, the newest skips those of the MLflow plugin."""
+"""The versions that run tests. Unless `LONG`, each test runs with one of them, and those of the MLflow plugin with the
+oldest one only."""
 OTHERS = sorted(CHOSEN - {f"{sys.version_info.major}.{sys.version_info.minor}"})
 """The versions except that of this Python, on which the whole suite runs."""
 # They need torch or a newer MLflow, or test this environment and not a Python.
@@ -63,7 +64,9 @@ def environment_of(version: str, python: str) -> Path:
 
 def fast_suites(version: str) -> list[str | Path]:
     """Return the arguments of pytest for the tests that run with that Python."""
-    left_out = LEFT_OUT if LONG or version == OLDEST_PYTHON else [*LEFT_OUT, "tests/mlflow"]
+    is_oldest = version == OLDEST_PYTHON
+    left_out = LEFT_OUT if LONG or is_oldest else [*LEFT_OUT, "tests/mlflow"]
+    share = () if LONG else ("--share", f"{1 if is_oldest else 2}/2")
     chosen = "not (browser or postgres or processes or pythons or slow or torch)"
     ignored = [f"--ignore={ROOT / path}" for path in (*left_out, *files_without_fast_tests())]
-    return ["-n", "1", "-m", chosen, *ignored, ROOT / "tests"]  # another suite runs beside it
+    return ["-n", "1", "-m", chosen, *share, *ignored, ROOT / "tests"]  # another suite runs beside it
