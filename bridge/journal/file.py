@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 from bridge.journal.folder import PART, HeldFolder
 from bridge.journal.format import RECORDS_AT, SUFFIX, Header, encode_end, encode_header, new_header, new_journal_id
 from bridge.journal.own_file import OwnFile, opening
-from bridge.journal.system import CallFailed, disk_full, system
+from bridge.journal.system import CallFailed, disk_full, free_space, system
 from bridge.records.series import Definition
 
 logger = logging.getLogger("bridge")
@@ -144,6 +144,13 @@ class JournalFile:
             system(os.ftruncate, self.fd, size)
         except CallFailed as failed:
             logger.debug("The incomplete record at the end of journal %s was not removed: %s", self.id, failed)
+
+    def free_space(self) -> None:
+        """Give the space of the records back to the disk. They must be stored, because they cannot be read any more."""
+        try:
+            free_space(self.fd, RECORDS_AT, self.size - RECORDS_AT)
+        except CallFailed as failed:
+            logger.debug("The space of journal %s is not free before its end: %s", self.id, failed)
 
     def publish(self, fsync: bool) -> None:
         """Lock the file until it is closed, and rename it to its final name.

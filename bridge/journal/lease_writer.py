@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from bridge.journal.append import Appender
 from bridge.journal.file import NO_FILE
@@ -98,19 +98,30 @@ class LeaseWriter:
         """
         return bool(self._files.earlier) or (bool(self._leases) and self._files.current is NO_FILE)
 
-    def confirm(self, stored: int) -> None:
+    @property
+    def journal_ids(self) -> list[str]:
+        """The ids of the open journal and of the earlier ones."""
+        return [file.id for file in (self._files.current, *self._files.earlier) if file is not NO_FILE]
+
+    def confirm(self, stored: Mapping[str, int], frees_space: bool = False) -> None:
         """Close the earlier journals if the store has the leases of the open one.
 
         Args:
-            stored: how many bytes of the open journal the store has.
+            stored: how many bytes of each of `journal_ids` the store has.
+            frees_space: if no journal could be started, give the space of earlier journals that are stored back to the
+                disk. The disk may be full only because of them.
         """
         if self._lock.is_mine():
             return
         with self._lock:
             self._appender.start_call()
             file = self._files.current
-            if file is not NO_FILE and stored >= file.leased_to and not self._leases.is_reserved:
+            if file is not NO_FILE and stored.get(file.id, 0) >= file.leased_to and not self._leases.is_reserved:
                 self._files.close_earlier()
+            elif file is NO_FILE and frees_space:
+                for earlier in self._files.earlier:
+                    if stored.get(earlier.id, 0) >= earlier.size:
+                        earlier.free_space()
             self._appender.call = None
 
     def _choose(self, run_ids: list[str] | None, held: bool) -> list[str]:

@@ -78,6 +78,27 @@ def system(call: Callable[..., Answer], *arguments: object, **options: object) -
         raise CallFailed(error) from error
 
 
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2
+"""Flags of the system call `fallocate`. Source: linux/falloc.h."""
+
+
 def disk_full() -> CallFailed:
     """Return the error to raise after a system call has written only a part of the data."""
     return CallFailed(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+
+def free_space(fd: int, start: int, size: int) -> None:
+    """Give the space of a part of a file back to the disk. The part then reads as zeros, and the file keeps its size.
+
+    Raises:
+        CallFailed: the operating system or the file system cannot do this.
+    """
+    import ctypes
+
+    call = getattr(ctypes.CDLL(None, use_errno=True), "fallocate", None)
+    if call is None:
+        raise CallFailed(OSError(errno.ENOSYS, os.strerror(errno.ENOSYS)))
+    call.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+    if call(fd, _PUNCH_HOLE | _KEEP_SIZE, start, size):
+        number = ctypes.get_errno()
+        raise CallFailed(OSError(number, os.strerror(number)))

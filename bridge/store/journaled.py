@@ -150,9 +150,9 @@ class JournaledStore(WrappedBackend):
         self._writer.retry()
         store_warnings(self.inner, self._writer)
         self._folding.tend()
-        if self._writer.leases.pending:
-            journal_id = self._writer.journal_id
-            self._writer.leases.confirm(self.inner.get_receipts([journal_id]).get(journal_id, 0))
+        leases = self._writer.leases
+        if leases.pending:
+            leases.confirm(self.inner.get_receipts(leases.journal_ids), frees_space=self.is_remote)
 
     def _check_place(self) -> None:
         """If the workspace's folder was removed or replaced, put the journals back into their workspace."""

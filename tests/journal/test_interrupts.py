@@ -185,7 +185,10 @@ SCENES: dict[str, tuple[Callable[[Case], None], Callable[[Case], object]]] = {
     "a lease": (one_logged, lambda case: case.writer.leases.hold("s" * 32)),
     "the renewal of leases": (owner, lambda case: case.writer.leases.renew()),
     "the end of a lease": (owner, lambda case: case.writer.leases.release(RUN)),
-    "earlier journals": (full, lambda case: (case.attempt([point(5)]), case.writer.leases.confirm(1 << 30))),
+    "earlier journals": (
+        full,
+        lambda case: (case.attempt([point(5)]), case.writer.leases.confirm({case.writer.journal_id: 1 << 30})),
+    ),
     "a run that stops": (owner, lambda case: case.writer.recheck_run(RUN)),
     "close": (owner, lambda case: case.writer.close()),
 }

@@ -146,3 +146,25 @@ def test_a_full_disk_of_the_client_raises_nothing_in_log_calls_and_loses_nothing
     found = local.get_run(run.id)
     assert found.status == "Completed" and "could not be written" in found.warnings[0]
     assert found.get_series("point").values.tolist() == list(range(10_000))
+
+
+def test_a_disk_that_only_the_journal_of_the_client_fills_has_space_again_when_the_server_answers(
+    local, server, small_disk, caplog
+):
+    with Workspace.open(server.address) as remote:
+        run = Experiment(remote, "full").start_logging(outputs=False, snapshot_directory=None)
+        run.log("point", 0)
+        run.flush()
+        server.proxy.fail("refuse")
+        for number in range(1, 80_000):
+            run.log("point", number)
+        with pytest.raises(StoreUnavailable, match="No space left on device"):
+            run.flush()
+        server.proxy.fail("none")
+        until(lambda: local.get_run(run.id).get_series("point").values.tolist() == list(range(80_000)))
+        run.log("point", 80_000)
+        run.complete()
+    assert not list(small_disk.rglob("*.log"))
+    found = local.get_run(run.id)
+    assert found.status == "Completed"
+    assert found.get_series("point").values.tolist() == list(range(80_001))
