@@ -50,7 +50,7 @@ def check_limits(port: int) -> None:
     with ExitStack() as stack:
         address = "127.0.0.1", port
         opened = [stack.enter_context(socket.create_connection(address, timeout=30)) for _ in range(120)]
-        for connection in opened[-20:]:  # the server answers these at once, and waits for a request on the others
+        for connection in opened[-20:]:  # the server answers these immediately, and waits for a request on the others
             assert connection.recv(100).startswith(b"HTTP/1.1 503 ")
 
 
