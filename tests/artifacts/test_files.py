@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 import pytest
+from small_disk import mounted_disk
 
 from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotFound, StoreUnavailable
 from bridge.records.artifact import ArtifactRecord
@@ -325,11 +326,8 @@ def mounted(folder: Path, *commands: str) -> Iterator[None]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of one megabyte; without root, the limit on the size of a file stands for it."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    with mounted(folder, "mount -t tmpfs -o size=1m none"):
-        yield folder
+    with mounted_disk(tmp_path / "disk", 1) as disk:
+        yield disk
 
 
 def test_a_full_disk_is_reported_in_one_sentence_and_leaves_no_file(small_disk: Path) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from both_places import address_of
 from longer import SCALE
+from small_disk import filled, mounted_disk
 from submitting import Submit, is_gone, launcher, log_of, processes_of, queued, until
 
 from bridge import Experiment, ScriptRun, ScriptRunConfig, Workspace
@@ -222,10 +223,7 @@ def test_a_full_disk_when_a_launcher_starts_leaves_every_run_with_a_correct_stat
     source: Path, temporary: Path, tmp_path: Path, free: int
 ) -> None:
     """The launcher waits until it can write, or ends. The run can then still be claimed, or has ended."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], check=True)
-    try:
+    with mounted_disk(tmp_path / "disk", 3) as disk:
         workspace = Workspace.create("full", path=disk / "workspace")
         (source / "train.py").write_text("print('hello')")
         experiment = Experiment(workspace, "full")
@@ -239,18 +237,10 @@ def test_a_full_disk_when_a_launcher_starts_leaves_every_run_with_a_correct_stat
             record, id="r1", status="Queued", start_time=now, end_time=None, definition=json.dumps(definition)
         )
         create_run(workspace.stores.tracking, waiting)
-        filler = disk / "filler"
-        with filler.open("wb", 0) as file:
-            try:
-                while file.write(bytes(4096)):
-                    pass
-            except OSError:
-                pass
-            os.ftruncate(file.fileno(), max(0, file.tell() - free))
-        process = subprocess.Popen(launcher(workspace, "r1"), stderr=subprocess.PIPE, text=True)
-        time.sleep(3)
-        assert process.poll() is None or free, process.communicate()
-        filler.unlink()
+        with filled(disk, free):
+            process = subprocess.Popen(launcher(workspace, "r1"), stderr=subprocess.PIPE, text=True)
+            time.sleep(3)
+            assert process.poll() is None or free, process.communicate()
         said = process.communicate(timeout=60)[1]
         run = workspace.get_run("r1")
         assert (process.returncode, run.status) == (0, "Completed"), (said, run.error)
@@ -258,5 +248,3 @@ def test_a_full_disk_when_a_launcher_starts_leaves_every_run_with_a_correct_stat
             b"hello\n"
         )
         workspace.stores.tracking.close()
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import pytest
+from small_disk import mounted_disk
 from submitting import until
 
 from bridge import Experiment, ScriptRunConfig, StoreUnavailable, Workspace
@@ -96,10 +97,7 @@ def test_output_that_fits_neither_in_memory_nor_on_disk_is_dropped_and_counted(
 
 def test_a_full_disk_loses_only_the_output_that_does_not_fit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Stored output of a spool on a disk of 1 MB is returned in order, and refused output is counted."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
-    try:
+    with mounted_disk(tmp_path / "disk", 1) as disk:
         monkeypatch.setattr(spool, "MEMORY_BYTES", 300_000)
         monkeypatch.setattr(spool, "MEMORY_PART_BYTES", 100_000)
         monkeypatch.setattr(spool, "FILE_PART_BYTES", 200_000)
@@ -126,8 +124,6 @@ def test_a_full_disk_loses_only_the_output_that_does_not_fit(monkeypatch: pytest
             expected = expected[len(data) :]
         assert not expected
         assert os.statvfs(disk).f_bfree == os.statvfs(disk).f_blocks
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)
 
 
 def test_output_is_read_with_descriptors_beyond_1024() -> None:
@@ -231,10 +227,7 @@ def test_a_workspace_that_does_not_answer_is_reported() -> None:
 def test_a_full_disk_when_a_script_ends_loses_neither_its_status_nor_its_outputs(
     source: Path, temporary: Path, tmp_path: Path
 ) -> None:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=True)
-    try:
+    with mounted_disk(tmp_path / "disk", 2) as disk:
         workspace = Workspace.create("full", path=disk / "workspace")
         (source / "train.py").write_text(
             f"open('outputs/model', 'w').write('precious')\nwith open({str(disk / 'filler')!r}, 'wb', 0) as file:\n"
@@ -247,5 +240,3 @@ def test_a_full_disk_when_a_script_ends_loses_neither_its_status_nor_its_outputs
         run.wait_for_completion()
         assert run.status == "Completed" and "outputs/model" in run.get_file_names()
         workspace.stores.tracking.close()
-    finally:
-        subprocess.run(["umount", "-l", str(disk)], check=True)

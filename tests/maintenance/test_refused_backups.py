@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from forked import Fork
+from small_disk import mounted_disk
 from stored_files import put
 
 from bridge import Run, Workspace
@@ -113,13 +113,8 @@ def test_a_backup_without_the_end_of_its_manifest_is_not_used(workspace: Workspa
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    if os.geteuid() != 0:
-        pytest.skip("only root can mount a small disk")
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
-    yield disk
-    subprocess.run(["umount", str(disk)], check=True)
+    with mounted_disk(tmp_path / "disk", 1) as disk:
+        yield disk
 
 
 def test_a_full_disk_leaves_the_earlier_backup(

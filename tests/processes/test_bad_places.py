@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from small_disk import filled, mounted_disk
 
 from bridge import Experiment, InvalidValue, NotAllowed, NotFound, Run, StoreUnavailable, Workspace
 from bridge.store import background
@@ -34,20 +35,8 @@ def open_folder() -> Iterator[Path]:
 @pytest.fixture
 def full_disk(tmp_path: Path) -> Iterator[Path]:
     """A disk of one megabyte."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(disk)], check=True)
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def fill(disk: Path) -> None:
-    with (disk / "filler").open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError:
-            return
+    with mounted_disk(tmp_path / "disk", 1) as disk:
+        yield disk
 
 
 def become_nobody(function):
@@ -198,10 +187,8 @@ def test_a_workspace_on_a_full_disk_states_the_reason_when_it_is_opened(full_dis
     """SQLite needs space for the file `-shm`, and reports its absence as an error of the disk."""
     workspace = Workspace.create("work", path=full_disk / "work")
     workspace.close()
-    fill(full_disk)
-    with pytest.raises(StoreUnavailable, match="the disk is full; remove files from it"):
+    with filled(full_disk), pytest.raises(StoreUnavailable, match="the disk is full; remove files from it"):
         Workspace.open(workspace.path)
-    (full_disk / "filler").unlink()
     with Workspace.open(workspace.path) as again:
         assert again.id == workspace.id
 
@@ -211,25 +198,23 @@ def test_a_full_disk_never_stops_a_training_and_is_reported_at_its_end(full_disk
     workspace = Workspace.create("work", path=full_disk / "work")
     run = Experiment(workspace, "full").start_logging()
     run.log("loss", 0)
-    fill(full_disk)
+    with filled(full_disk):
+        for number in range(1, 2_000):
+            run.log("loss", number)
+        with pytest.raises(StoreUnavailable, match="No space left on device; .* points are not written") as caught:
+            run.flush()
+        assert "\n" not in str(caught.value)
+        with pytest.raises(StoreUnavailable):
+            run.complete()
+        assert run.status == "Running"
+        with pytest.raises(StoreUnavailable):
+            run.upload_file("big.bin", Path(__file__))
+        with pytest.raises(StoreUnavailable):
+            for number in range(200):
+                run.tag(f"tag{number}", "x" * 4_000)
+        assert [record.message for record in caplog.records if "Cannot write to" in record.message]
+        assert len([record for record in caplog.records if "Cannot write to" in record.message]) == 1
 
-    for number in range(1, 2_000):
-        run.log("loss", number)
-    with pytest.raises(StoreUnavailable, match="No space left on device; .* points are not written") as caught:
-        run.flush()
-    assert "\n" not in str(caught.value)
-    with pytest.raises(StoreUnavailable):
-        run.complete()
-    assert run.status == "Running"
-    with pytest.raises(StoreUnavailable):
-        run.upload_file("big.bin", Path(__file__))
-    with pytest.raises(StoreUnavailable):
-        for number in range(200):
-            run.tag(f"tag{number}", "x" * 4_000)
-    assert [record.message for record in caplog.records if "Cannot write to" in record.message]
-    assert len([record for record in caplog.records if "Cannot write to" in record.message]) == 1
-
-    (full_disk / "filler").unlink()
     run.complete()
     journal = workspace.path / "journal"
     assert run.warnings == (f"Points were buffered in memory because {journal} could not be written.",)
@@ -294,11 +279,9 @@ def test_the_background_thread_writes_waiting_points_when_the_disk_has_space_aga
     workspace = Workspace.create("work", path=full_disk / "work")
     run = Experiment(workspace, "full").start_logging()
     run.log("loss", 0)
-    fill(full_disk)
-    for number in range(1, 500):
-        run.log("loss", number)
-    (full_disk / "filler").unlink()
-
+    with filled(full_disk):
+        for number in range(1, 500):
+            run.log("loss", number)
     deadline = time.monotonic() + 30
     while run.get_metrics("loss")["loss"] != list(range(500)):
         assert time.monotonic() < deadline

@@ -24,7 +24,7 @@ from client_processes import ClientProcess
 from faulty_proxy import Fault
 from longer import LONG, SCALE
 from plain_writers import PlainWriters, check
-from small_disk import CAN_MOUNT, filled, small_disk
+from small_disk import CAN_MOUNT, filled, mounted_disk
 from submitting import until
 
 from bridge import Workspace
@@ -161,7 +161,7 @@ class Scene:
 def disk(tmp_path: Path) -> Iterator[Path]:
     """The disk of the server. It is small, unless this process may not mount a disk."""
     with ExitStack() as stack:
-        yield stack.enter_context(small_disk(tmp_path / "disk")) if CAN_MOUNT else tmp_path
+        yield stack.enter_context(mounted_disk(tmp_path / "disk", 200)) if CAN_MOUNT else tmp_path
 
 
 def deck(chance: random.Random) -> list[str]:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +12,7 @@ import pytest
 import stepped_clock
 from remote_writer import Writer, points_of
 from served_workspaces import served
+from small_disk import CAN_MOUNT, filled, mounted_disk
 from submitting import until
 
 from bridge import Experiment, Workspace
@@ -22,8 +20,6 @@ from bridge.errors import StoreUnavailable
 from bridge.store.journal_place import journal_folder
 
 pytestmark = [pytest.mark.slow, pytest.mark.processes]
-
-IS_ROOT = sys.platform == "linux" and os.getuid() == 0
 
 BECOME = """
 hostname "$1"
@@ -61,7 +57,7 @@ def computer(folder: Path, name: str) -> list[str]:
     return ["unshare", "--mount", "--uts", "sh", "-ec", BECOME, "sh", name, str(folder)]
 
 
-@pytest.mark.skipif(not IS_ROOT, reason="only root on Linux gives a process the identity of another computer")
+@pytest.mark.skipif(not CAN_MOUNT, reason="only root on Linux gives a process the identity of another computer")
 def test_computers_that_share_a_home_folder_deliver_everything_once(server, local, tmp_path):
     """Neither computer knows whether the processes of the other one run, so it ends none of their runs."""
     first, second = computer(tmp_path / "first", "first"), computer(tmp_path / "second", "second")
@@ -118,14 +114,9 @@ def test_a_step_of_a_wall_clock_changes_neither_points_nor_states(local, tmp_pat
 @pytest.fixture
 def small_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A disk of 3 MB for the journals of clients."""
-    if not IS_ROOT:
-        pytest.skip("only root on Linux mounts a small disk in memory")
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(disk)], check=True)
-    monkeypatch.setenv("BRIDGE_JOURNAL", str(disk))
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
+    with mounted_disk(tmp_path / "disk", 3) as disk:
+        monkeypatch.setenv("BRIDGE_JOURNAL", str(disk))
+        yield disk
 
 
 def test_a_full_disk_of_the_client_raises_nothing_in_log_calls_and_loses_nothing(local, server, small_disk, caplog):
@@ -134,14 +125,14 @@ def test_a_full_disk_of_the_client_raises_nothing_in_log_calls_and_loses_nothing
         run.log("point", 0)
         run.flush()
         server.proxy.fail("refuse")
-        (small_disk / "filler").write_bytes(bytes(2_900_000))
-        for number in range(1, 10_000):
-            run.log("point", number)
-        for call in (run.flush, run.complete):
-            with pytest.raises(StoreUnavailable, match="No space left on device; .* points are not written and 0 were"):
-                call()
-        server.proxy.fail("none")
-        (small_disk / "filler").unlink()
+        with filled(small_disk, free=200_000):
+            for number in range(1, 10_000):
+                run.log("point", number)
+            is_full = "No space left on device; .* points are not written and 0 were"
+            for call in (run.flush, run.complete):
+                with pytest.raises(StoreUnavailable, match=is_full):
+                    call()
+            server.proxy.fail("none")
         run.complete()
     found = local.get_run(run.id)
     assert found.status == "Completed" and "could not be written" in found.warnings[0]

@@ -16,6 +16,7 @@ import pytest
 from loaded_server import Client, Stream, until
 from served_workspaces import served
 from server_site import bearer, new_token, server_site
+from small_disk import filled, mounted_disk
 
 from bridge.errors import StoreUnavailable, TooManyRequests
 from bridge.journal.file import JournalFile
@@ -32,7 +33,6 @@ from bridge.store.open import open_store
 from bridge.store.workspace_stores import WorkspaceStores
 
 RUN = "a" * 32
-can_mount = pytest.mark.skipif(sys.platform != "linux", reason="only Linux mounts a small disk in memory")
 
 
 @pytest.fixture
@@ -45,20 +45,8 @@ def stores(tmp_path: Path) -> Iterator[WorkspaceStores]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(disk)], check=True)
-    yield disk
-    subprocess.run(["umount", "-l", str(disk)], check=True)
-
-
-def fill(disk: Path) -> None:
-    with (disk / "filler").open("wb", buffering=0) as file:
-        try:
-            while file.write(bytes(4096)):
-                pass
-        except OSError:
-            return
+    with mounted_disk(tmp_path / "disk", 24) as disk:
+        yield disk
 
 
 def log(stores: WorkspaceStores, step: int) -> None:
@@ -175,7 +163,6 @@ with folder.folding(True):
 """
 
 
-@can_mount
 @pytest.mark.slow
 def test_a_full_disk_answers_503_before_anything_is_acknowledged(small_disk: Path, tmp_path: Path) -> None:
     create_store(small_disk / "demo", "demo").close()
@@ -184,20 +171,19 @@ def test_a_full_disk_answers_503_before_anything_is_acknowledged(small_disk: Pat
         run = client.new_run()
         client.log(run, "loss", [0])
         until(lambda: client.call("get_runs", run_ids=[run])[run]["latest"], "the first point")
-        fill(small_disk)
-        time.sleep(intakes.SPACE_SECONDS)
-        for path, body in (
-            ("/api/bridge/v1/log_points", None),
-            ("/api/bridge/v1/create_runs", b'{"records": [], "leases": []}'),
-            ("/portal/api/runs", None),
-        ):
-            method = "PATCH" if path == "/portal/api/runs" else "POST"
-            status, headers, answer = client.ask(method, path, body or b"{}", Content_Type="application/json")
-            assert (status, headers["Retry-After"]) == (503, "2") and b"the disk is full" in answer, answer
-            assert str(small_disk).encode() not in answer, "clients need not know the folders of the server"
-        assert Client(server.address).ask("GET", "/readyz")[0] == 503
-        assert client.call("get_runs", run_ids=[run])[run]["latest"]["loss"][2] == 0, "reads still work"
-        (small_disk / "filler").unlink()
+        with filled(small_disk):
+            time.sleep(intakes.SPACE_SECONDS)
+            for path, body in (
+                ("/api/bridge/v1/log_points", None),
+                ("/api/bridge/v1/create_runs", b'{"records": [], "leases": []}'),
+                ("/portal/api/runs", None),
+            ):
+                method = "PATCH" if path == "/portal/api/runs" else "POST"
+                status, headers, answer = client.ask(method, path, body or b"{}", Content_Type="application/json")
+                assert (status, headers["Retry-After"]) == (503, "2") and b"the disk is full" in answer, answer
+                assert str(small_disk).encode() not in answer, "clients need not know the folders of the server"
+            assert Client(server.address).ask("GET", "/readyz")[0] == 503
+            assert client.call("get_runs", run_ids=[run])[run]["latest"]["loss"][2] == 0, "reads still work"
         client.log(run, "loss", [1])
         until(lambda: Client(server.address).ask("GET", "/readyz")[0] == 200, "ready again")
     stores = open_store(small_disk / "demo")
@@ -205,7 +191,6 @@ def test_a_full_disk_answers_503_before_anything_is_acknowledged(small_disk: Pat
     stores.close()
 
 
-@can_mount
 def test_a_point_that_cannot_be_written_is_refused_and_not_kept(
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -213,12 +198,10 @@ def test_a_point_that_cannot_be_written_is_refused_and_not_kept(
     stores.tracking.create_runs([RunRecord(RUN, "0")])
     stores.tracking.be_served()
     log(stores, 0)
-    fill(small_disk)
-    with pytest.raises(StoreUnavailable, match="cannot be written"):
+    with filled(small_disk), pytest.raises(StoreUnavailable, match="cannot be written"):
         for step in range(1, 10_000):
             log(stores, step)
     refused = step
-    (small_disk / "filler").unlink()
     log(stores, 77_777)
     assert steps(stores) == [*range(refused), 77_777]
     stores.close()

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 PIECES = (1 << 20, 4096, 1)
 """The sizes of the writes that fill the disk to the last byte."""
 
@@ -17,8 +19,10 @@ CAN_MOUNT = sys.platform == "linux" and os.getuid() == 0
 
 
 @contextmanager
-def small_disk(folder: Path, megabytes: int = 200) -> Iterator[Path]:
-    """Mount a disk in a new folder, and return the folder."""
+def mounted_disk(folder: Path, megabytes: int) -> Iterator[Path]:
+    """Mount a disk in a new folder, and return the folder. A test that cannot do this is skipped."""
+    if not CAN_MOUNT:
+        pytest.skip("only root on Linux mounts a small disk in memory")
     folder.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], check=True)
     try:
@@ -28,8 +32,8 @@ def small_disk(folder: Path, megabytes: int = 200) -> Iterator[Path]:
 
 
 @contextmanager
-def filled(disk: Path) -> Iterator[None]:
-    """Fill the disk during the block."""
+def filled(disk: Path, free: int = 0) -> Iterator[None]:
+    """Fill the disk during the block, except for some bytes."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in PIECES:
@@ -38,6 +42,7 @@ def filled(disk: Path) -> Iterator[None]:
                     pass
             except OSError:
                 pass
+        os.ftruncate(file.fileno(), max(0, file.tell() - free))
     try:
         yield
     finally:
