@@ -12,7 +12,11 @@ from bridge.journal.system import is_of_handler
 
 @block
 def written_whole(
-    target: Path, place: Callable[[Path, Path], object] = os.replace, *, companions: Sequence[str] = ()
+    target: Path,
+    place: Callable[[Path, Path], object] = os.replace,
+    *,
+    companions: Sequence[str] = (),
+    fsync: bool = False,
 ) -> Generator[Path, None, None]:
     """Yield a new path in the folder of `target`. The block writes a file or folder to it, which then becomes `target`.
 
@@ -24,6 +28,7 @@ def written_whole(
         place: renames the new file or folder to `target`. It may leave an existing `target` unchanged.
         companions: the endings of additional files that the block may create, such as SQLite's `-wal`. The name of such
             a file is the new path followed by the ending. These files are removed after the block.
+        fsync: wait until the new file and its name are on the disk.
 
     Raises:
         OSError: the new file or folder cannot be renamed.
@@ -36,7 +41,11 @@ def written_whole(
     names = [f"{part}{ending}" for ending in ("", *companions)]
     try:
         yield part
+        if fsync:
+            _sync(part)
         place(part, target)
+        if fsync:
+            _sync(target.parent)
     finally:
         for name in names:
             # Only C code runs before the file is removed, so no signal handler can prevent the removal.
@@ -59,6 +68,15 @@ def rename_unless_made(part: Path, target: Path) -> None:
     except OSError as error:
         if is_of_handler(error) or not target.is_dir():
             raise
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
 
 
 def _remove_folder(name: str) -> None:

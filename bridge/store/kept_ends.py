@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from bridge.errors import InvalidState, InvalidValue, NotAllowed, NotAuthenticated, NotFound, StoreUnavailable
 from bridge.journal.system import is_of_handler
-from bridge.journal.whole_file import written_whole
 from bridge.records.run import TERMINAL_STATUSES
+from bridge.store.kept_json import write_json
 
 if TYPE_CHECKING:
     from bridge.records.run import RunChanges
@@ -37,10 +37,11 @@ class KeptEnds:
     Args:
         folder: the folder of the journals.
         server: the server.
+        fsync: wait until what waits is on the disk.
     """
 
-    def __init__(self, folder: Path, server: HttpBackend) -> None:
-        self._folder, self._server = folder, server
+    def __init__(self, folder: Path, server: HttpBackend, fsync: bool = False) -> None:
+        self._folder, self._server, self._fsync = folder, server, fsync
         self._refused: set[str] = set()
 
     def send(self, journal_id: str, run_id: str, changes: RunChanges) -> bool:
@@ -72,9 +73,7 @@ class KeptEnds:
     def _keep(self, journal_id: str, run_id: str, content: bytes, key: str) -> bool:
         kept = {"run": run_id, "key": key, "request": content.decode("utf-8")}
         try:
-            with written_whole(self._file(journal_id, run_id)) as part:
-                part.touch(0o600)
-                part.write_text(json.dumps(kept), encoding="utf-8")
+            write_json(self._file(journal_id, run_id), kept, self._fsync)
         except OSError as error:
             if is_of_handler(error):
                 raise

@@ -24,8 +24,8 @@ from bridge.errors import (
 )
 from bridge.journal.file_lock import FileLock
 from bridge.journal.system import is_of_handler
-from bridge.journal.whole_file import written_whole
 from bridge.store.artifact_source import PIECE_BYTES
+from bridge.store.kept_json import write_json
 
 if TYPE_CHECKING:
     from bridge.store.http.artifacts import HttpArtifacts
@@ -58,10 +58,11 @@ class KeptFiles:
     Args:
         folder: the folder of the journals.
         server: the server.
+        fsync: wait until what waits is on the disk.
     """
 
-    def __init__(self, folder: Path, server: HttpBackend) -> None:
-        self._folder, self._server = folder, server
+    def __init__(self, folder: Path, server: HttpBackend, fsync: bool = False) -> None:
+        self._folder, self._server, self._fsync = folder, server, fsync
         self._refused: set[str] = set()
         self._last = 0
         self.begin()
@@ -104,7 +105,7 @@ class KeptFiles:
             try:
                 self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
                 size_bytes = self._copy(pieces, content)
-                _describe(description, entry)
+                write_json(description, entry, self._fsync)
             except BaseException:
                 content.unlink(missing_ok=True)
                 raise
@@ -122,6 +123,9 @@ class KeptFiles:
                     reason = "the server is away, and the disk has too little space for a copy of the file"
                     raise StoreUnavailable(str(self._folder), reason)
                 size_bytes += file.write(piece)
+            if self._fsync:
+                file.flush()
+                os.fsync(file.fileno())
         return size_bytes
 
     # Delivery
@@ -208,7 +212,7 @@ class KeptFiles:
             return
 
         def sending(offset: int) -> None:
-            _describe(description, {**entry, "offset": offset})
+            write_json(description, {**entry, "offset": offset}, self._fsync)
 
         append_once(artifacts, root, path, content.read_bytes(), entry["offset"], sending)
 
@@ -268,9 +272,3 @@ def append_once(
             if artifacts.size_of(root, path) == offset:  # no other process has appended
                 raise
     raise StoreUnavailable(root, f"too many processes append to {path!r} at the same time")
-
-
-def _describe(description: Path, entry: dict[str, Any]) -> None:
-    with written_whole(description) as part:
-        part.touch(0o600)
-        part.write_text(json.dumps(entry), encoding="utf-8")

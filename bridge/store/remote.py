@@ -71,7 +71,8 @@ class RemoteStore(JournaledStore):
     is_remote = True
 
     def __init__(self, inner: HttpBackend, folder: Path, fsync: bool, workspace_id: str) -> None:
-        self.server, self._ends, self._files = inner, KeptEnds(folder, inner), KeptFiles(folder, inner)
+        self.server = inner
+        self._ends, self._files = KeptEnds(folder, inner, fsync), KeptFiles(folder, inner, fsync)
         self._receipts = KnownReceipts(inner, self._files, self._ends)
         self._background = Background(_load_modules)
         self._known = KnownRuns()

@@ -18,6 +18,7 @@ from submitting import until
 from bridge import Experiment, Run, Workspace
 from bridge.errors import StoreUnavailable
 from bridge.journal.file_lock import FileLock
+from bridge.records.run import RunChanges
 from bridge.store import background, kept_ends, kept_files, retries
 from bridge.store import remote as remote_store
 from bridge.store.http.artifacts import HttpArtifacts
@@ -273,6 +274,38 @@ def test_a_file_that_a_quota_refuses_waits_and_does_not_stop_the_end(started, lo
     tracking = remote.stores.tracking
     KeptFiles(tracking._folder, tracking.server).deliver(tracking._writer.journal_id)
     assert content(local, run, "outputs/large.txt") == b"text" * 1_000
+
+
+@pytest.mark.parametrize("durability", ["process", "power"])
+def test_what_waits_is_on_the_disk_if_the_workspace_survives_a_power_failure(
+    remote, server, monkeypatch, tmp_path, durability
+):
+    synced: list[str] = []
+    real = os.fsync
+
+    def sync(fd: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+        real(fd)
+
+    with Workspace.open(server.address, durability=durability) as workspace:
+        run = Experiment(workspace, "files").start_logging(outputs=False, snapshot_directory=None)
+        store = workspace.stores.tracking
+        assert isinstance(store, remote_store.RemoteStore)
+        tracking: remote_store.RemoteStore = store
+        server.proxy.fail("refuse")
+        for keep, ending in (
+            (lambda: tracking.keep_file(run.place.root(), "x", io.BytesIO(b"x")), kept_files.CONTENT_SUFFIX),
+            (lambda: tracking.keep_end(run.id, RunChanges(status="Completed")), ".part"),
+        ):
+            synced.clear()
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "fsync", sync)
+                keep()
+            parts = [path for path in synced if path.endswith(ending)]
+            assert bool(parts) == (durability == "power")
+            assert not parts or str(tracking._folder) in synced[synced.index(parts[0]) :]
+        server.proxy.fail("none")
+        run.complete()
 
 
 def test_only_one_process_delivers_the_files_of_a_journal(started, local, remote):
