@@ -31,6 +31,7 @@ from bridge.records.series import Point
 
 METRICS = [f"{part}/metric{number}" for part in ("train", "val") for number in range(10)]
 WRITERS, LIVE_METRICS = 50, METRICS[:10]
+CHROMIUM = ("chromium", "chromium-browser", "chromium-headless-shell")
 FLAGS = ["--no-sandbox", "--disable-gpu"]
 PATIENCE_MS = 120_000
 IDLE_SECONDS = 1.0
@@ -190,7 +191,7 @@ def live_costs(page: Page, server: int, runs: list[Run], seconds: float) -> tupl
 
 
 def rows(options: Options) -> Iterator[Row]:
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = next(filter(None, map(shutil.which, CHROMIUM)), None)
     if chromium is None:
         print("Chromium is not installed, so the page is not measured.")
         return

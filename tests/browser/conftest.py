@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +11,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from chromium import find_chromium
 from playwright.sync_api import Browser, expect, sync_playwright
 from visiting import PATIENCE, Site, Visitor, Visitors
 
@@ -44,10 +44,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """Debian's Chromium, so that Playwright need not download one."""
-    found = shutil.which("chromium") or shutil.which("chromium-browser")
+    """The path of the browser."""
+    found = find_chromium()
     if found is None:
-        pytest.fail("The browser tests need Chromium: install it with `apt-get install chromium`.", pytrace=False)
+        pytest.fail(
+            "The browser tests need Chromium: install it with `apt-get install chromium-headless-shell`.", pytrace=False
+        )
     return found
 
 

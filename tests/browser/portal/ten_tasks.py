@@ -7,7 +7,6 @@ into `docs/pictures/`. A key is one press, also within a text. A scroll to a par
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from typing import Any, cast
 ROOT = Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests" / "support"), str(ROOT / "tests" / "mlflow" / "harness"), str(ROOT)]
 
+from chromium import find_chromium  # noqa: E402
 from compared_runs import FAILED, fill_compared, logging_points  # noqa: E402
 from playwright.sync_api import Locator, Page, expect, sync_playwright  # noqa: E402
 from portal_site import portal_site  # noqa: E402
@@ -439,7 +439,7 @@ def main(names: list[str]) -> int:
     """Do the tasks, and write the document."""
     from serving import mlflow_server
 
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    chromium = find_chromium()
     with tempfile.TemporaryDirectory() as name, sync_playwright() as playwright:
         folder = Path(name)
         workspace = Workspace.create("team", path=folder / "team")
