@@ -172,7 +172,7 @@ def answering(value: object) -> Iterator[HttpArtifacts]:
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as hostile:
-        thread = threading.Thread(target=hostile.serve_forever, daemon=True)
+        thread = threading.Thread(target=hostile.serve_forever, args=(0.01,), daemon=True)
         thread.start()
         yield HttpArtifacts(Requests(f"http://127.0.0.1:{hostile.server_port}", patience_seconds=1))
         hostile.shutdown()

@@ -246,7 +246,7 @@ def test_a_password_of_an_index_is_used_and_not_stored(submit: Submit, monkeypat
             pass
 
     server = HTTPServer(("127.0.0.1", 0), Index)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     monkeypatch.setenv("INDEX_PASSWORD", "s3cret")
     environment = Environment("private")
     packages = CondaDependencies.create()

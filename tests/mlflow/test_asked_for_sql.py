@@ -132,7 +132,7 @@ def provider() -> Iterator[tuple[str, list[tuple[str, Any]]]]:
             """Log nothing."""
 
     server = HTTPServer(("127.0.0.1", 0), Provider)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/v1", heard

@@ -27,6 +27,7 @@ from bridge.cli.command import main
 from bridge.cli.find_workspace import find_workspace
 from bridge.errors import StoreUnavailable
 from bridge.server import start
+from bridge.store import open_server
 from bridge.store.server_records import records_folder
 
 ADDRESS = re.compile(r"http://127\.0\.0\.1:(\d+)(/portal/\S*)")
@@ -255,7 +256,8 @@ def test_errors_are_one_sentence(
         assert called(capsys, wrong) == (1, "", f"runbridge: There is no workspace '{wrong}': {hint}.\n")
     code, _, error = called(capsys, workspace.path, "--page", "//evil.example")
     assert code == 1 and error.startswith("runbridge: page '//evil.example': must be a part of a page's address")
-    code, _, error = called(capsys, "https://tracker.example")
+    monkeypatch.setattr(open_server, "OPEN_SECONDS", 0.5)
+    code, _, error = called(capsys, "https://127.0.0.1:9")
     assert code == 1 and error.count("\n") == 1
     (tmp_path / "file").touch()
     monkeypatch.setenv("BRIDGE_HOME", str(tmp_path / "file" / "home"))

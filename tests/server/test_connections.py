@@ -75,8 +75,8 @@ def test_other_spellings_of_a_path_need_the_session_too(owner: Asking, path: str
 
 def test_a_long_head_is_refused_before_it_has_arrived(owner: Asking) -> None:
     start = head(owner)[:-2]
-    for long in (b"X: " + b"a" * (2 * protocol.HEAD_BYTES), b"X: a\r\n" * protocol.HEAD_BYTES):
-        assert not sent(owner, start + long).startswith(b"HTTP/1.1 200")
+    for long in (b"X: " + b"a" * (protocol.HEAD_BYTES + protocol.TARGET_BYTES), b"X: a\r\n" * protocol.HEAD_BYTES):
+        assert sent(owner, start + long).startswith(b"HTTP/1.1 431 ")
     assert sent(owner, start + b"X: " + b"a" * 30_000 + b"\r\n\r\n").startswith(b"HTTP/1.1 200 ")
 
 

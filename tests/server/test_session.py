@@ -7,6 +7,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 from asking import FROM_PAGE, NAVIGATION, Asking
 
+from bridge.server.identity import delays
 from bridge.server.identity.sessions import CODE_SECONDS, MOST_CODES, Codes
 
 
@@ -108,7 +109,10 @@ def test_only_opening_a_page_uses_a_code(owner: Asking, method: str, path: str) 
         ("/portal/a\r\nSet-Cookie: x", "/"),
     ],
 )
-def test_a_file_on_this_computer_can_send_the_code(owner: Asking, place: str, target: str) -> None:
+def test_a_file_on_this_computer_can_send_the_code(
+    owner: Asking, monkeypatch: pytest.MonkeyPatch, place: str, target: str
+) -> None:
+    monkeypatch.setattr(delays, "MOST_SECONDS", 0.1)  # each test fails once
     form = urlencode({"code": owner.server.access.new_code(), "place": place}).encode()
     content = ("Content-Type", "application/x-www-form-urlencoded")
     answer = owner.ask("POST", "/login", ("Origin", "null"), content, body=form)

@@ -69,7 +69,7 @@ def files_without_fast_tests() -> list[str]:
 ONLY_FAST = [word for path in files_without_fast_tests() for word in ("--ignore", path)]
 """These files are a third of all. To collect their tests takes as long as hundreds of fast tests."""
 
-THREE = ("--numprocesses", "3", "--dist", "worksteal")
+THREE = ("--numprocesses", "4", "--dist", "worksteal")
 
 RINGS = (
     # The tests of the stores and journals. They need no MLflow.

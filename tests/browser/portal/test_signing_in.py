@@ -35,7 +35,7 @@ class OtherPage(BaseHTTPRequestHandler):
 def other_port() -> Iterator[int]:
     """The port of another server."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), OtherPage)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     yield server.server_port
     server.shutdown()

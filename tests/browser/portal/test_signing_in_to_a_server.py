@@ -173,7 +173,7 @@ WRITES = ("/portal/api/runs/archive", "/api/2.0/mlflow/runs/create", "/ajax-api/
 def test_a_form_of_another_port_changes_nothing(site: ServerSite, context: BrowserContext) -> None:
     """The browser sends the cookie with the form, because another port of a host is the same site."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), OtherPage)
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
     thread.start()
     try:
         page = context.new_page()

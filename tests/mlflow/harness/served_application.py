@@ -36,7 +36,7 @@ def mlflow_application(uri: str, folder: Path) -> Iterator[str]:
         store = handlers._tracking_store_registry.get_store(uri, "mlflow-artifacts:/")
         with mock.patch.multiple(handlers, _tracking_store=store, _model_registry_store=None, _artifact_repo=None):
             server = make_server("127.0.0.1", 0, mlflow.server.app, threaded=True)
-            thread = threading.Thread(target=server.serve_forever)
+            thread = threading.Thread(target=server.serve_forever, args=(0.01,))
             thread.start()
             try:
                 yield f"http://127.0.0.1:{server.port}"
