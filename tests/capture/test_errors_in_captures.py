@@ -37,6 +37,7 @@ def swallowed(
     return [f"{where}: {left!r}" for where, left in places if type(left) is not kind]
 
 
+@pytest.mark.slow
 def test_it_leaves_the_start_of_a_run_that_stores_its_source(experiment: Experiment, working_folder: Path) -> None:
     (working_folder / "train.py").write_text("print('hello')")
 

@@ -64,6 +64,7 @@ def test_every_block_says_its_language() -> None:
 SHOWN = re.compile(r"^ *print\(.*\)  # (.+)$", re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.torch
 @pytest.mark.filterwarnings("default")
 def test_every_python_block_runs_and_prints_what_it_says(tmp_path: Path, fork: Fork) -> None:

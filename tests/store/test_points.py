@@ -110,6 +110,7 @@ def records_of(points: list[LoggedPoint]) -> list[SeriesRecord]:
     return get_series(store, "r")
 
 
+@pytest.mark.slow
 @given(rows)
 def test_native_reads_agree_with_a_reference_that_reads_one_point_at_a_time(points: list[LoggedPoint]) -> None:
     series, expected = native_series(records_of(points)), native_of(points)
