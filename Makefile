@@ -26,7 +26,9 @@ check: .venv/.dev packages  ## Lint, types, layers, fast tests and docs: less th
 quick: lint types layers  ## Lint, types, layers, and the tests of stores and journals: needs no MLflow
 	@$(RINGS) quick
 
-test: .venv/.dev packages chromium  ## Everything that CI runs; the tests that failed run again, alone
+# pip uses one processor, so Chromium is installed beside it.
+test:  ## Everything that CI runs; the tests that failed run again, alone
+	@$(AGAIN) chromium & chromium=$$!; $(AGAIN) .venv/.dev packages; rest=$$?; wait $$chromium && exit $$rest
 	@$(AGAIN) types & types=$$!; \
 	$(AGAIN) lint layers && $(RINGS) --again fast pythons slow page alone; rest=$$?; wait $$types && exit $$rest
 
