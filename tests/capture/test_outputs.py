@@ -302,7 +302,7 @@ def test_a_forked_child_that_ends_the_run_stores_its_outputs(script, only_run):
         "run = experiment.start_logging()\n"
         "Path('logs').mkdir(); Path('logs/a').write_text('1')\n"
         "Path('outputs/x').write_text('late')\n"
-        "time.sleep(1.2)\n"
+        "while 'logs/a' not in run.get_file_names(): time.sleep(0.02)\n"
         "if os.fork() == 0:\n"
         "    Path('logs/a').write_text('12')\n"
         "    run.complete()\n"
