@@ -13,7 +13,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
-from forked import Child
+from forked import Child, Say
 from interrupting import Interrupts, Own
 from open_files import open_at
 
@@ -143,11 +143,16 @@ def test_a_child_forked_while_another_thread_opens_the_file_does_not_hold_the_lo
         with lock:
             pass
 
+    def look(say: Say) -> None:
+        signal.alarm(60)
+        # The thread of the parent may hold the lock for a moment.
+        say(f"free: {eventually(lambda: is_free(path))}")
+        time.sleep(60)
+
     thread = threading.Thread(target=take)
     thread.start()
     assert opened.wait(20)
-    # The thread of the parent may hold the lock for a moment.
-    child = Child(lambda say: (say(f"free: {eventually(lambda: is_free(path))}"), time.sleep(60)))  # type: ignore[func-returns-value]
+    child = Child(look)
     with closing(child):
         forked.set()
         thread.join()
