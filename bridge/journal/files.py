@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 from bridge.journal.file import NO_FILE, JournalFile, create
@@ -83,6 +84,16 @@ class JournalFiles:
         while self.earlier:
             self.earlier[0].finish(self.fsync)
             del self.earlier[0]
+
+    def free_space(self, stored: Mapping[str, int]) -> None:
+        """Give the space of earlier journals back to the disk if the store has all their bytes.
+
+        Args:
+            stored: how many bytes of each journal the store has.
+        """
+        for file in self.earlier:
+            if stored.get(file.id, 0) >= file.size:
+                file.free_space()
 
     def close_all(self) -> None:
         """Close all journals, each with a closing record.

@@ -119,9 +119,7 @@ class LeaseWriter:
             if file is not NO_FILE and stored.get(file.id, 0) >= file.leased_to and not self._leases.is_reserved:
                 self._files.close_earlier()
             elif file is NO_FILE and frees_space:
-                for earlier in self._files.earlier:
-                    if stored.get(earlier.id, 0) >= earlier.size:
-                        earlier.free_space()
+                self._files.free_space(stored)
             self._appender.call = None
 
     def _choose(self, run_ids: list[str] | None, held: bool) -> list[str]:
