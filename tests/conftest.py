@@ -20,6 +20,7 @@ import pytest
 from both_places import empty_addresses, served_addresses  # noqa: F401
 from forked import Child, Fork, Say
 from hypothesis import HealthCheck, settings
+from interrupting import Interrupts
 from longer import SCALE
 
 from bridge.store import journaled
@@ -69,12 +70,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _choose(config: pytest.Config, items: list[pytest.Item], number: int, count: int) -> None:
-    """Keep one share of the tests. Each test is always in the same share, whichever others there are."""
+    """Keep one share of the tests. Each test is always in the same share, whichever others there are.
+
+    Tests that interrupt calls depend on the bytecode, which each version of Python has of its own. They are in every
+    share.
+    """
     shares: dict[bool, list[pytest.Item]] = {True: [], False: []}
     for item in items:
-        shares[crc32(item.nodeid.encode()) % count == number - 1].append(item)
+        is_chosen = crc32(item.nodeid.encode()) % count == number - 1
+        shares[is_chosen or _depends_on_bytecode(item)].append(item)
     items[:] = shares[True]
     config.hook.pytest_deselected(items=shares[False])
+
+
+def _depends_on_bytecode(item: pytest.Item) -> bool:
+    if item.get_closest_marker("bytecode"):
+        return True
+    names = vars(item.module).values() if isinstance(item, pytest.Function) else ()
+    return any(getattr(one, "__module__", "") == Interrupts.__module__ for one in names)
 
 
 def pytest_collection_finish() -> None:

@@ -82,7 +82,10 @@ def unprotected(source: str) -> list[int]:
     return found
 
 
-pytestmark = pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no such table")
+pytestmark = [
+    pytest.mark.bytecode,
+    pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 has no such table"),
+]
 
 
 def test_each_loop_in_a_block_is_protected() -> None:

@@ -25,4 +25,5 @@ def test_the_shares_together_have_every_test() -> None:
         return sorted(line for line in done.stdout.splitlines() if "::" in line)
 
     first, second, both = (collected(*options) for options in (("--share", "1/2"), ("--share", "2/2"), ()))
-    assert sorted([*first, *second]) == both and len(first) > 100 and len(second) > 100
+    assert {*first, *second} == {*both} and 100 < len(first) < len(both) and 100 < len(second) < len(both)
+    assert any(name.startswith("tests/journal/test_interrupts.py") for name in {*first} & {*second})
