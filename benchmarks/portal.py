@@ -31,7 +31,7 @@ from bridge.records.series import Point
 
 METRICS = [f"{part}/metric{number}" for part in ("train", "val") for number in range(10)]
 WRITERS, LIVE_METRICS = 50, METRICS[:10]
-CHROMIUM = ("chromium", "chromium-browser", "chromium-headless-shell")
+CHROMIUM = ("chromium", "chromium-browser", "chromium-headless-shell")  # first with windows, as people use it
 FLAGS = ["--no-sandbox", "--disable-gpu"]
 PATIENCE_MS = 120_000
 IDLE_SECONDS = 1.0

@@ -78,13 +78,13 @@ def system(call: Callable[..., Answer], *arguments: object, **options: object) -
         raise CallFailed(error) from error
 
 
-_KEEP_SIZE, _PUNCH_HOLE = 1, 2
-"""Flags of the system call `fallocate`. Source: linux/falloc.h."""
-
-
 def disk_full() -> CallFailed:
     """Return the error to raise after a system call has written only a part of the data."""
     return CallFailed(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2
+"""Flags of the system call `fallocate`. Source: linux/falloc.h."""
 
 
 def free_space(fd: int, start: int, size: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -159,3 +161,33 @@ def test_a_disk_that_only_the_journal_of_the_client_fills_has_space_again_when_t
     found = local.get_run(run.id)
     assert found.status == "Completed"
     assert found.get_series("point").values.tolist() == list(range(80_001))
+
+
+FILLER = """
+import sys
+from bridge import Experiment, Workspace
+run = Experiment(Workspace.open(sys.argv[1]), "full").start_logging(outputs=False, snapshot_directory=None)
+print(run.id, flush=True)
+next(sys.stdin)
+for number in range(80_000):
+    run.log("point", number)
+print("logged", flush=True)
+next(sys.stdin)
+"""
+
+
+def test_a_client_that_is_killed_after_its_full_disk_had_space_again_loses_nothing(local, server, small_disk):
+    command = [sys.executable, "-c", FILLER, server.address]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+        assert process.stdin is not None and process.stdout is not None
+        run_id = process.stdout.readline().strip()
+        server.proxy.fail("refuse")
+        process.stdin.write("log\n")
+        assert process.stdout.readline() == "logged\n"
+        server.proxy.fail("none")
+        until(lambda: len(points_of(local, run_id)) == 80_000)
+        process.kill()
+    with Workspace.open(server.address):
+        until(lambda: local.get_run(run_id).status == "Failed")
+        until(lambda: not list(small_disk.rglob("*.log")))
+    assert points_of(local, run_id) == list(range(80_000))

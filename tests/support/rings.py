@@ -69,21 +69,21 @@ def files_without_fast_tests() -> list[str]:
 ONLY_FAST = [word for path in files_without_fast_tests() for word in ("--ignore", path)]
 """These files are a third of all. To collect their tests takes as long as hundreds of fast tests."""
 
-THREE = ("--numprocesses", "4", "--dist", "worksteal")
+SPREAD = ("--numprocesses", "4", "--dist", "worksteal")
+"""The tests sometimes wait, so four test processes are needed to use two cores."""
 
 RINGS = (
     # The tests of the stores and journals. They need no MLflow.
     Ring(
         "quick",
         ("-m", f"not ({LONGER} or torch)", "tests/architecture", "tests/journal", "tests/store", *ONLY_FAST),
-        THREE,
+        SPREAD,
     ),
-    # The tests sometimes wait, so three test processes are needed to use two cores.
-    Ring("fast", ("-m", f"not ({LONGER})", *NO_BROWSER, *ONLY_FAST), THREE),
+    Ring("fast", ("-m", f"not ({LONGER})", *NO_BROWSER, *ONLY_FAST), SPREAD),
     # These run other suites with the lowest priority, so they use the processors while the tests of later rings wait.
     Ring("pythons", ("-m", "pythons", "tests/pythons"), in_background=True),
     # These wait longer: for processes that end, and for time limits.
-    Ring("slow", ("-m", f"({LONGER}) and not ({ALONE})", *NO_BROWSER), ("--numprocesses", "4", "--dist", "worksteal")),
+    Ring("slow", ("-m", f"({LONGER}) and not ({ALONE})", *NO_BROWSER), SPREAD),
     # The tests of the pages wait for the browser most of the time, and each file has a browser of its own.
     Ring("page", ("-m", "browser", "tests/browser/portal"), ("--numprocesses", "3", "--dist", "loadfile")),
     Ring(
