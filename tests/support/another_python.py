@@ -15,7 +15,7 @@ from rings import files_without_fast_tests
 VERSIONS = {"3.10": ["numpy==1.26.*", f"mlflow=={OLDEST}"], "3.12": ["numpy>=2"], "3.13": ["numpy>=2"]}
 OLDEST_PYTHON, *_, NEWEST_PYTHON = VERSIONS
 CHOSEN = {*VERSIONS} if LONG else {OLDEST_PYTHON, NEWEST_PYTHON}
-"""The versions that run tests. Unless `LONG`, each of them runs a share of the tests, and only the oldest one runs tests
+"""The versions that run tests. Unless `LONG`, each of them runs a share of the tests, and only the oldest runs those
 of the MLflow plugin. Tests that depend on the bytecode are in every share."""
 OTHERS = sorted(CHOSEN - {f"{sys.version_info.major}.{sys.version_info.minor}"})
 """The versions except that of this Python, on which the whole suite runs."""
