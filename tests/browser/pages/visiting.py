@@ -52,7 +52,10 @@ class Visitor:
     page: Page
     site: Site
     open_requests: set[Request] = field(default_factory=set)
+    requests: set[Request] = field(default_factory=set)
+    """The requests since the page was opened."""
     answers: list[Response] = field(default_factory=list)
+    """The answers to these requests."""
     complaints: set[str] = field(default_factory=set)
     last: float = 0.0
 
@@ -66,9 +69,11 @@ class Visitor:
     def open(self, route: str) -> None:
         """Open a page of MLflow's UI as a click on a link does, with an empty cache. Load it again if it is shown.
 
-        The page before first comes to rest, because its last answers are not those of the new page.
+        The page before first comes to rest. Its later requests, as when it comes to the front, are not counted.
         """
         self.rest()
+        self.page.evaluate("0")  # after what the page before does when it comes to the front
+        self.requests.clear()
         self.answers.clear()
         self.complaints.clear()
         self.page.evaluate(OPEN, f"#/{route.format(**self.site.ids)}")
@@ -111,12 +116,13 @@ class Visitor:
 
     def _asked(self, request: Request) -> None:
         self.last = time.monotonic()
+        self.requests.add(request)
         if "worker" not in request.url:  # the end of a worker's request is never reported
             self.open_requests.add(request)
 
     def _answered(self, answer: Response) -> None:
         self._failed(answer.request)
-        if "/static-files/" not in answer.url:
+        if "/static-files/" not in answer.url and answer.request in self.requests:
             self.answers.append(answer)
 
     def _failed(self, request: Request) -> None:

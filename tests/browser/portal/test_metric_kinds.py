@@ -56,8 +56,10 @@ class Shown:
         card.screenshot(path=path) if card else self.page.screenshot(path=path)
 
     def tab(self, name: str) -> None:
-        """Open a tab."""
-        self.page.get_by_role("navigation", name="Run").get_by_role("link", name=name).click()
+        """Open a tab, and wait until it is shown: a metric has a card in several tabs."""
+        link = self.page.get_by_role("navigation", name="Run").get_by_role("link", name=name)
+        link.click()
+        expect(link).to_have_attribute("aria-current", "page")
 
 
 @pytest.fixture(scope="module")
