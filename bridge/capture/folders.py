@@ -10,7 +10,7 @@ from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
-from bridge.errors import BridgeError, InvalidState
+from bridge.errors import AlreadyExists, BridgeError, InvalidState
 from bridge.journal.system import is_of_handler
 from bridge.records.artifact import ArtifactRecord
 from bridge.store.kept_ends import AWAY
@@ -30,7 +30,7 @@ the file has grown. If they differ, the file was replaced.
 class CapturedFiles(Protocol):
     """The methods of an artifact store that a capture uses."""
 
-    def put(self, root: str, path: str, source: BinaryIO) -> ArtifactRecord: ...
+    def put(self, root: str, path: str, source: BinaryIO, replace: bool = True) -> ArtifactRecord: ...
 
     def append(self, root: str, path: str, data: bytes, offset: int | None = None) -> object: ...
 
@@ -197,11 +197,17 @@ class LogFolder(Folder):
         return True
 
     def _put(self, file: Path, path: str) -> None:
-        artifacts, root = self._run.artifacts, self._run.root
+        try:
+            self._taken[path] = self._copied(file, path, replace=path in self._taken)
+        except AlreadyExists:  # an earlier process of the run stored it, or a forked child at the same time
+            self._taken[path] = self._copied(file, path, replace=True)
+
+    def _copied(self, file: Path, path: str, replace: bool) -> _Log:
         with file.open("rb") as stream:
             facts = os.fstat(stream.fileno())
-            size_bytes = artifacts.put(root, path, _until(stream, facts.st_size)).size_bytes or 0
-            self._taken[path] = _Log(facts.st_ino, size_bytes, facts.st_mtime_ns, _tail(stream.fileno(), size_bytes))
+            stored = self._run.artifacts.put(self._run.root, path, _until(stream, facts.st_size), replace)
+            size_bytes = stored.size_bytes or 0
+            return _Log(facts.st_ino, size_bytes, facts.st_mtime_ns, _tail(stream.fileno(), size_bytes))
 
     def _append(self, file: Path, path: str, log: _Log) -> bool:
         """Append the new bytes of a log; return False if the file or the artifact was replaced."""

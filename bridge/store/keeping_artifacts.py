@@ -54,19 +54,23 @@ class KeepingArtifacts:
         """Return whether a file that was not stored because of an error is stored later without a warning."""
         return not self._is_ending and isinstance(error, AWAY)
 
-    def put(self, root: str, path: str, source: BinaryIO) -> ArtifactRecord:
+    def put(self, root: str, path: str, source: BinaryIO, replace: bool = True) -> ArtifactRecord:
         """Store a file, as `ArtifactStore.put` does, or let it wait.
 
         Args:
             root: the artifact root.
             path: the artifact path.
             source: the file, a stream that can be rewound.
+            replace: whether an existing file is replaced. A file that waits replaces an existing one.
+
+        Raises:
+            AlreadyExists: the file exists, and `replace` is False.
         """
         start = source.tell()
         if not self.is_away:
             try:
                 with self._patience():
-                    return self._artifacts.put(root, path, source)
+                    return self._artifacts.put(root, path, source, replace)
             except AWAY as error:
                 self._go_away(error)
         source.seek(start)

@@ -123,6 +123,23 @@ def test_an_artifact_that_another_process_replaced_is_stored_again(swept, logs):
     assert content(swept, "logs/x") == "one\ntwo\n"
 
 
+def test_the_first_copy_of_a_log_does_not_replace_what_a_forked_child_has_stored_meanwhile(swept, logs, monkeypatch):
+    (logs / "x").write_text("one\n")
+    artifacts = swept.place.stores.artifacts
+    put, of_child = artifacts.put, Capture(swept.place, logs=logs)
+
+    def put_late(*arguments):
+        monkeypatch.setattr(artifacts, "put", put)
+        with (logs / "x").open("a") as file:
+            file.write("two\n")
+        assert of_child.finish() == ()
+        return put(*arguments)
+
+    monkeypatch.setattr(artifacts, "put", put_late)
+    swept.sweep()
+    assert content(swept, "logs/x") == "one\ntwo\n"
+
+
 def test_hidden_files_and_folders_are_skipped(swept, logs):
     (logs / ".hidden").write_text("1")
     (logs / ".folder").mkdir()
