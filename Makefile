@@ -1,7 +1,8 @@
 # All targets run in .venv. The first target that needs .venv creates it, with the Python that PYTHON names.
 PYTHON ?= python3
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check --constraint constraints.txt
+# Python compiles a module when it is first imported. pip would compile all of them, which takes half a minute.
+PIP := $(BIN)/python -m pip install -qq --no-compile --disable-pip-version-check --constraint constraints.txt
 AGAIN := $(MAKE) --no-print-directory
 # The parts of the test suite: which tests are in them, and how many processes run them.
 RINGS := $(BIN)/python tests/support/rings.py
@@ -90,9 +91,12 @@ chromium:
 	@$(PIP) --editable '.[lightning]' scikit-learn
 	@touch $@
 
+# The last two commands compile what many tests import at the same time.
 .venv/.dev: .venv/.demo
 	@echo "  the packages that the tests need ..."
 	@$(PIP) --editable '.[dev]'
+	@$(BIN)/python -c 'import IPython, mlflow.server, playwright.sync_api' & mlflow=$$!; \
+	$(BIN)/python -c 'import matplotlib.pyplot, pytorch_lightning' && wait $$mlflow
 	@touch $@
 
 .PHONY: help demo ui quick check test test-mlflow bench compatibility lint types layers fast pythons slow page alone packages chromium
