@@ -16,23 +16,29 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
 
 import bridge.launch.needed  # noqa: F401  # must be imported before a run is claimed
 from bridge.errors import BridgeError, InvalidState, NotFound, StoreUnavailable
 from bridge.launch.claim import claim, report, take_over
 from bridge.launch.ending import CANCELED, ENDED_ELSEWHERE, Ending, has_ended
-from bridge.launch.output import Output
+from bridge.launch.output import Output, left_open_warning
 from bridge.launch.prepare import STD_LOG, Preparation, Prepared
 from bridge.launch.process import ScriptProcess, adopt_orphans, describe_end, end_children
 from bridge.launch.signals import Signals
 from bridge.launch.usage import UsageSampler
 from bridge.records.run import OPEN_STATUSES, RunChanges, RunRecord, Status
 from bridge.records.times import now_ms
+from bridge.store.http.patience import patience
+from bridge.store.kept_ends import AWAY
 from bridge.store.one_run import get_run
 from bridge.store.open import open_store
 from bridge.store.workspace_stores import WorkspaceStores
+
+if TYPE_CHECKING:
+    from bridge.store.keeping_artifacts import KeepingArtifacts
 
 logger = logging.getLogger("bridge")
 
@@ -40,20 +46,18 @@ POLL_SECONDS = 0.25
 OUTPUT_SECONDS = 30.0
 """How long the launcher tries to store a new status of a run that has not ended.
 
-After the script has ended, the launcher stores the rest of the output. It gives up after it could store nothing for
-this long.
+After the script has ended, the launcher stores the rest of the output in a workspace's folder. It gives up after it
+could store nothing for this long.
+"""
+SENDING_SECONDS = 120.0
+"""How long the launcher waits without progress until the rest of the output is on a server, or waits for it in files.
+
+A request that was begun before the end of the script can last 60 seconds, and the next one 20 seconds.
 """
 END_SECONDS = 600.0
 """How long the launcher tries to store how the run ended."""
 RETRY_SECONDS = 1.0
 KILL_SECONDS = 30.0
-NAMED = 5
-"""The greatest number of process ids that a warning lists."""
-# `who` is the beginning of the sentence, for example "Process 12, which the script left behind, has".
-LEFT_OPEN = (
-    "{who} the script's output open. Later output is not stored, and a process that prints there"
-    " is ended by the signal SIGPIPE unless it ignores this signal."
-)
 EXIT_CODES: dict[Status | None, int] = {"Completed": 0, "Failed": 1, "Canceled": 128 + signal.SIGTERM}
 GOING_ON: tuple[Status, ...] = tuple(status for status in OPEN_STATUSES if status != "CancelRequested")
 
@@ -76,7 +80,12 @@ class Launcher:
         self._status: Status | None = None
         self._asked_at = 0.0
         self._deadline = float("inf")
-        self._output = Output(lambda data: opened.artifacts.append(record.artifact_root, STD_LOG, data))
+        self._files: KeepingArtifacts | None = None
+        if opened.tracking.is_remote:
+            from bridge.store.open_server import keeping_artifacts
+
+            self._files = keeping_artifacts(opened.tracking, opened.artifacts)
+        self._output = Output(partial((self._files or opened.artifacts).append, record.artifact_root, STD_LOG))
 
     def run(self) -> Status | None:
         """Run the script and end the run.
@@ -111,13 +120,20 @@ class Launcher:
         capture = prepared.capture(self._opened, self._record)
         capture.watch()
         ending = self._execute(prepared)
-        if ending.status is not None:
-            # `InvalidState` means that a cancel was requested: the status stays CancelRequested until `_end` sets it to
-            # Canceled. After `StoreUnavailable`, `_end` tries again.
-            with suppress(InvalidState, StoreUnavailable):
-                self._change(RunChanges(status="Finalizing"))
+        capture.begin_ending(is_away=ending.status is not None and not self._finalize())
         self._warn(*capture.finish())
         return ending
+
+    def _finalize(self) -> bool:
+        """Set the status Finalizing. Return False if the store does not answer."""
+        try:
+            self._change(RunChanges(status="Finalizing"))
+        except InvalidState:  # a cancel was requested, so the status stays CancelRequested until `_end` changes it
+            return True
+        except AWAY as error:
+            logger.debug("The run is not Finalizing: %s", error)
+            return False
+        return True
 
     # Preparing
 
@@ -162,7 +178,7 @@ class Launcher:
                 sampler.close()
         self._output.drain()
         if self._output.left_open:
-            self._warn(LEFT_OPEN.format(who=_who(process.left_behind())))
+            self._warn(left_open_warning(process.left_behind()))
         self._output.leave()
         return ending or self._ending_of(prepared, process.exit_code or 0)
 
@@ -209,7 +225,7 @@ class Launcher:
         self._asked_at = now
         try:
             record = get_run(self._tracking, self._run_id, latest=False)
-        except StoreUnavailable as error:
+        except AWAY as error:
             logger.debug("The run's status is read later: %s", error)
             return None
         except NotFound:
@@ -228,7 +244,8 @@ class Launcher:
         end = time.monotonic() + OUTPUT_SECONDS
         while True:
             try:
-                self._tracking.update_runs((self._run_id,), replace(changes, expected=GOING_ON))
+                with patience(OUTPUT_SECONDS):
+                    self._tracking.update_runs((self._run_id,), replace(changes, expected=GOING_ON))
                 return
             except StoreUnavailable as error:
                 if self._signals.canceled or time.monotonic() > end:
@@ -244,21 +261,31 @@ class Launcher:
     def _end(self, ending: Ending) -> Status | None:
         """End the run. If this method raises, it may be called again."""
         said = ending.message if ending.exit_code is None else ""
-        self._output.close(OUTPUT_SECONDS, last_words=ending.trace + (f"{said}\n" if said else ""))
+        if self._files is not None:
+            self._files.begin_ending()
+        seconds = OUTPUT_SECONDS if self._files is None else SENDING_SECONDS
+        self._output.close(seconds, last_words=ending.trace + (f"{said}\n" if said else ""))
         if self._output.dropped_bytes:
             self._warn(f"{self._output.dropped_bytes:,} bytes of output could not be stored.")
         if self._output.trouble is not None:
             self._warn(f"The log is not complete: {self._output.trouble}")
         try:
-            self._tracking.flush()
-        except StoreUnavailable as error:
-            self._warn(str(error))
+            with patience(OUTPUT_SECONDS):
+                self._tracking.flush()
+        except AWAY as error:
+            if not self._waits_for_server(error):
+                self._warn(str(error))
         end = time.monotonic() + END_SECONDS
         while not self._store_ending(ending):
             if time.monotonic() > end:
                 return None
             time.sleep(RETRY_SECONDS)
         return self._status
+
+    def _waits_for_server(self, error: BridgeError) -> bool:
+        """Return whether an error means that points wait for the server, so that the end of the run waits, too."""
+        is_of_server = not isinstance(error, StoreUnavailable) or error.place == self._opened.address
+        return self._files is not None and is_of_server
 
     def _store_ending(self, ending: Ending) -> bool:
         """Store how the run ended, unless another process has ended the run.
@@ -278,7 +305,8 @@ class Launcher:
                 ending = CANCELED
             changes = RunChanges(
                 status=ending.status,
-                expected=(record.status,),
+                # If the end waits for the server, the status can change before, by a request whose answer was lost.
+                expected=(record.status,) if self._files is None else OPEN_STATUSES,
                 end_time=max(now_ms(), record.start_time or 0),
                 error=ending.error(record.error),
                 warnings=warnings,
@@ -310,17 +338,6 @@ def _run_quietly(command: Sequence[str] | None) -> None:
             subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=KILL_SECONDS, check=False)
         except (OSError, subprocess.TimeoutExpired) as error:
             logger.warning("%s failed: %s", " ".join(command), error)
-
-
-def _who(pids: Sequence[int]) -> str:
-    """Return the beginning of a sentence about processes, with their ids."""
-    if len(pids) == 1:
-        return f"Process {pids[0]}, which the script left behind, has"
-    return f"Processes that the script left behind{f' ({_listed(pids)})' if pids else ''} have"
-
-
-def _listed(pids: Sequence[int]) -> str:
-    return ", ".join(map(str, pids[:NAMED])) + (", …" if len(pids) > NAMED else "")
 
 
 def main(address: str, run_id: str, caller: int | None = None) -> int:

@@ -11,7 +11,7 @@ import select
 import termios
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -34,6 +34,8 @@ LAST_SECONDS = 0.3
 """How long the pipe is read after the script has ended. Processes that were killed with the script end in this time."""
 TAIL_BYTES = 1 << 15
 TRACEBACK = "Traceback (most recent call last):"
+NAMED = 5
+"""The greatest number of process ids that a warning lists."""
 
 
 class Output:
@@ -213,3 +215,16 @@ def _bytes_in(pipe: int) -> int:
     count = array.array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, count)
     return count[0]
+
+
+def left_open_warning(pids: Sequence[int]) -> str:
+    """Return the warning that processes which the script left behind have the pipe of its output open."""
+    if len(pids) == 1:
+        who = f"Process {pids[0]}, which the script left behind, has"
+    else:
+        listed = ", ".join(map(str, pids[:NAMED])) + (", …" if len(pids) > NAMED else "")
+        who = f"Processes that the script left behind{f' ({listed})' if pids else ''} have"
+    return (
+        f"{who} the script's output open. Later output is not stored, and a process that prints there"
+        " is ended by the signal SIGPIPE unless it ignores this signal."
+    )

@@ -40,7 +40,7 @@ class KeepingArtifacts:
         self._is_ending = self.is_away = False
         self._tried: dict[str, tuple[int, bytes]] = {}
 
-    def begin_ending(self, is_away: bool) -> None:
+    def begin_ending(self, is_away: bool = False) -> None:
         """Let files wait if the server does not answer, until this object is dropped.
 
         Args:

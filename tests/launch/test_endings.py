@@ -34,7 +34,7 @@ from bridge import (
     Workspace,
 )
 from bridge.launch.ending import Ending
-from bridge.launch.launcher import LEFT_OPEN, Launcher
+from bridge.launch.launcher import Launcher
 from bridge.launch.signals import Signals
 from bridge.records.run import SCRIPT_RUN, TERMINAL_STATUSES, RunRecord
 from bridge.runs import script_runs
@@ -303,7 +303,10 @@ def test_the_end_of_a_script_ends_the_run_even_if_its_daemon_keeps_printing(subm
     until(lambda: not processes_of(run))
     pid = pid_left_by(run)
     (warning,) = run.warnings
-    assert warning == LEFT_OPEN.format(who=f"Process {pid}, which the script left behind, has")
+    assert warning == (
+        f"Process {pid}, which the script left behind, has the script's output open. Later output is not stored,"
+        " and a process that prints there is ended by the signal SIGPIPE unless it ignores this signal."
+    )
     until(lambda: is_gone(pid))  # it printed, and no process read the output
     log = log_of(run)
     time.sleep(0.5)
