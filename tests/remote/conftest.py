@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from away_server import AwayServer
+from renewed_token import RenewedToken
+from server_site import ServerSite, server_site
 
 from bridge import Experiment, Run, Workspace
 from bridge.errors import BridgeError
 from bridge.store.remote import RemoteStore
+from bridge.store.token import FILE_VARIABLE, MLFLOW_VARIABLE, VARIABLE
 
 
 @pytest.fixture
@@ -46,3 +49,19 @@ def run(remote: Workspace) -> Iterator[Run]:
     yield run
     with suppress(BridgeError):  # a test has ended it, or has left its server broken
         run.complete()
+
+
+@pytest.fixture
+def site(local: Workspace, tmp_path: Path) -> Iterator[ServerSite]:
+    with server_site({"demo": local.stores}, tmp_path / "server home") as site:
+        yield site
+
+
+@pytest.fixture
+def token(site: ServerSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RenewedToken:
+    token = RenewedToken(site, tmp_path / "token.json")
+    token.renew()
+    for variable in (VARIABLE, MLFLOW_VARIABLE):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv(FILE_VARIABLE, str(token.file))
+    return token

@@ -7,16 +7,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from server_site import ServerSite, new_token, server_site
+from renewed_token import RenewedToken
 from submitting import until
 
 from bridge import Experiment, Run, Workspace
 from bridge.errors import NotAuthenticated, StoreUnavailable
-from bridge.records.times import now_ms
-from bridge.server.identity.database import ServerDatabase
-from bridge.server.identity.token_store import TokenStore
 from bridge.store import background, remote, retries
-from bridge.store.token import FILE_VARIABLE, MLFLOW_VARIABLE, VARIABLE, token_file
 
 pytestmark = pytest.mark.slow
 
@@ -30,42 +26,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def site(local: Workspace, tmp_path: Path) -> Iterator[ServerSite]:
-    with server_site({"demo": local.stores}, tmp_path / "server home") as site:
-        yield site
-
-
-class TokenFile:
-    """The file with the token of this process."""
-
-    def __init__(self, site: ServerSite, file: Path) -> None:
-        self.site, self.file, self.address = site, file, f"{site.origin}/w/demo"
-
-    def renew(self) -> None:
-        """Write a new token into the file."""
-        self.file.touch(0o600)
-        self.file.write_bytes(token_file(self.address, new_token(self.site.home, "writer")))
-
-    def revoke(self) -> None:
-        """Revoke all tokens of the server."""
-        with ServerDatabase(self.site.home) as database:
-            store = TokenStore(database)
-            for token in store.list_tokens():
-                store.update_token(token.id, revoked=now_ms())
-
-
-@pytest.fixture
-def token(site: ServerSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TokenFile:
-    token = TokenFile(site, tmp_path / "token.json")
-    token.renew()
-    for variable in (VARIABLE, MLFLOW_VARIABLE):
-        monkeypatch.delenv(variable, raising=False)
-    monkeypatch.setenv(FILE_VARIABLE, str(token.file))
-    return token
-
-
-@pytest.fixture
-def run(token: TokenFile) -> Iterator[Run]:
+def run(token: RenewedToken) -> Iterator[Run]:
     with Workspace.open(token.address) as workspace:
         yield Experiment(workspace, "expired").start_logging(outputs=False, snapshot_directory=None)
 

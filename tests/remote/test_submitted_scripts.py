@@ -15,6 +15,7 @@ from signal import SIGCONT, SIGSTOP
 import pytest
 from away_server import AwayServer
 from capturing import content
+from renewed_token import RenewedToken
 from submitting import log_of, queued, until
 
 from bridge import Experiment, ScriptRunConfig, Workspace
@@ -56,14 +57,14 @@ LAUNCHER = """
 """The command of a scheduler for a run, with shorter times."""
 
 
-Queue = Callable[[str], ScriptRun]
+Queue = Callable[[Workspace, str], ScriptRun]
 Step = Callable[[AwayServer], object]
 
 
 @contextmanager
-def launched(server: AwayServer, run: ScriptRun) -> Iterator[subprocess.Popen[str]]:
+def launched(run: ScriptRun) -> Iterator[subprocess.Popen[str]]:
     """Start the launcher of a run, and kill it at the end of the block."""
-    command = [sys.executable, "-c", textwrap.dedent(LAUNCHER), server.address, run.id]
+    command = [sys.executable, "-c", textwrap.dedent(LAUNCHER), run.place.stores.address, run.id]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as launcher:
         try:
             yield launcher
@@ -72,18 +73,18 @@ def launched(server: AwayServer, run: ScriptRun) -> Iterator[subprocess.Popen[st
 
 
 @pytest.fixture
-def queue(remote: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Queue:
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Queue:
     """Return a function that creates a run of a script whose launcher is not started yet."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
     source = tmp_path / "source"
     source.mkdir()
 
-    def submit(code: str) -> ScriptRun:
+    def submit(workspace: Workspace, code: str) -> ScriptRun:
         (source / "train.py").write_text(textwrap.dedent(code), encoding="utf-8")
-        return Experiment(remote, "submitted").submit(ScriptRunConfig(source, script="train.py"), show_output=False)
+        return Experiment(workspace, "submitted").submit(ScriptRunConfig(source, script="train.py"), show_output=False)
 
-    return lambda code: queued(submit, remote, code)
+    return lambda workspace, code: queued(partial(submit, workspace), workspace, code)
 
 
 @pytest.mark.parametrize(
@@ -95,11 +96,11 @@ def queue(remote: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     ids=["killed", "stopped"],
 )
 def test_output_files_and_the_end_of_a_script_wait_while_the_server_is_away(
-    server: AwayServer, queue: Queue, tmp_path: Path, code: int, status: str, away: Step, back: Step
+    server: AwayServer, remote: Workspace, queue: Queue, tmp_path: Path, code: int, status: str, away: Step, back: Step
 ) -> None:
     go = tmp_path / "go"
-    run = queue(SCRIPT.format(go=str(go), code=code))
-    with launched(server, run) as launcher:
+    run = queue(remote, SCRIPT.format(go=str(go), code=code))
+    with launched(run) as launcher:
         until(lambda: log_of(run) == "before\n" and "logs/train.txt" in run.get_file_names())
         away(server)
         go.touch()
@@ -108,8 +109,29 @@ def test_output_files_and_the_end_of_a_script_wait_while_the_server_is_away(
         finally:
             back(server)
     assert "captured files or pieces of logs wait in" in errors
+    check_delivery(run, status, code)
+
+
+def check_delivery(run: ScriptRun, status: str, code: int) -> None:
+    """Wait until the end of a run is delivered, and check that everything was."""
     run.wait_for_completion(raise_on_error=False)
     assert (run.status, (run.error or {}).get("exitCode"), run.warnings) == (status, code or None, ())
     assert log_of(run) == "before\nwhile away\n"
     assert content(run, "logs/train.txt") == "one\ntwo\n"
     assert content(run, "outputs/model.bin") == "a model" * 100_000
+
+
+def test_a_token_that_is_revoked_while_a_script_runs_does_not_fail_its_run(
+    token: RenewedToken, queue: Queue, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    with Workspace.open(token.address) as workspace:
+        run = queue(workspace, SCRIPT.format(go=str(go), code=0))
+        with launched(run) as launcher:
+            until(lambda: log_of(run) == "before\n" and "logs/train.txt" in run.get_file_names())
+            token.revoke()
+            go.touch()
+            errors = launcher.communicate(timeout=60)[1]
+        assert "captured files or pieces of logs wait in" in errors
+        token.renew()
+        check_delivery(run, "Completed", 0)
