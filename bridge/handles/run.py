@@ -944,7 +944,7 @@ class Run(LiveInNotebooks):
     def wait_for_completion(
         self, show_output: bool = False, wait_post_processing: bool = False, raise_on_error: bool = True
     ) -> dict[str, Any]:
-        """Wait until the run has ended and return its details.
+        """Wait until the run has ended and return its details. While a server does not answer, the wait continues.
 
         Args:
             show_output: print the logs while they grow, and then a summary.

@@ -7,12 +7,13 @@ import shutil
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from faulty_proxy import Fault
 from submitting import until
 
-from bridge import Run, Workspace
+from bridge import Experiment, Run, Workspace
 from bridge.address import home_folder
 from bridge.errors import NotFound, StoreUnavailable
 from bridge.records.run import RunRecord
@@ -163,6 +164,34 @@ def test_reads_of_the_own_run_are_answered_while_the_server_is_away(run, local, 
     assert while_away.latest_texts == stored.latest_texts == {"note": "second"}
     assert while_away.latest_columns == stored.latest_columns
     assert while_away.latest_columns["row", "a"].value == 2
+
+
+@pytest.mark.parametrize("show_output", [True, False])
+def test_a_wait_for_the_end_of_a_run_continues_while_the_server_is_away(
+    local, remote, server, caplog, capsys, show_output
+):
+    other = Experiment(local, "away").start_logging(outputs=False, snapshot_directory=None)
+    remote.stores.tracking.server.connection.patience_seconds = 0.1
+
+    def append(text: str) -> None:
+        local.stores.artifacts.append(other.place.root(), "logs/user_log.txt", text.encode())
+
+    with ThreadPoolExecutor(1) as pool:
+        append("before\n")
+        waited = pool.submit(remote.get_run(other.id).wait_for_completion, show_output=show_output)
+        until(lambda: not show_output or capsys.readouterr().out.endswith("before\n"))
+        for count in range(2):
+            server.kill()
+            until(lambda: sum("continues" in text for text in caplog.messages) > count)  # noqa: B023
+            append(f"while away {count}\n")
+            server.start()
+            until(lambda: sum("answers again" in text for text in caplog.messages) > count)  # noqa: B023
+        assert not waited.done()
+        other.complete()
+        assert waited.result(60)["status"] == "Completed"
+    printed = capsys.readouterr().out
+    assert ("while away 0\nwhile away 1\n\nExecution Summary" in printed) == show_output
+    assert caplog.messages.count(f"{server.address} answers again.") == 2
 
 
 def test_closing_a_workspace_reports_points_that_wait(run, local, remote, server, caplog):
