@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bridge.records.run import OPEN_STATUSES
 from bridge.records.search import Comparison, RunQuery
+from bridge.runs.patient_reads import PatientReads
 from bridge.store.late_reads import late_reads
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class LiveRuns:
 
     def __init__(self, stores: WorkspaceStores, experiment: ExperimentRecord) -> None:
         self._stores, self._experiment = stores, experiment
+        self._reads = PatientReads(stores)
         self._cursor: str | None = None
         self._runs: dict[str, RunRecord] = {}
 
@@ -40,13 +42,15 @@ class LiveRuns:
     def update(self) -> list[RunRecord]:
         """Read what has changed, and return the runs that have. The first call returns all running runs.
 
-        If nothing has changed, only the counter of changes is read.
+        If nothing has changed, only the counter of changes is read. While a server does not answer, this method waits.
         """
+        return self._reads.read(self._update)
+
+    def _update(self) -> list[RunRecord]:
         with late_reads():
             views = self._stores.tracking.views
             changes = views.get_changes(self._cursor, (self._experiment.id,))
             is_whole = self._cursor is None or not changes.is_complete
-            self._cursor = changes.cursor
             if is_whole:
                 found = self._running()
                 known = [id for id in self._runs if id not in {run.id for run in found}]
@@ -55,6 +59,7 @@ class LiveRuns:
                 found = list(self._stores.tracking.get_runs(changes.created + changes.runs).values())
             for id in changes.removed:
                 self._runs.pop(id, None)
+        self._cursor = changes.cursor  # last, so that nothing is missed if a read fails and this call is repeated
         new = set(changes.created)
         return [run for run in found if self._take(run, run.id in new)]
 

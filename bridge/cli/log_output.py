@@ -13,6 +13,7 @@ from bridge.records.run import TERMINAL_STATUSES
 from bridge.runs.files import file_names
 from bridge.runs.growing_file import GrowingFile
 from bridge.runs.logs import log_paths
+from bridge.runs.patient_reads import PatientReads
 from bridge.runs.waiting import FOLLOWED, POLL_SECONDS
 from bridge.store.run_place import RunPlace
 
@@ -51,13 +52,17 @@ def print_logs(place: RunPlace, path: str | None, tail: int | None) -> None:
 def follow_logs(place: RunPlace, path: str | None, tail: int | None = None) -> Status:
     """Print a log of a run while it grows, until the run has ended, and return the status of the run.
 
+    While a server does not answer, this function waits.
+
     The arguments are those of `print_logs`. A log that does not exist yet is printed when it does.
     """
     place.root()  # a run whose files cannot be read would print nothing
+    reads = PatientReads(place.stores)
     with _Printed(place, [path] if path else FOLLOWED, tail) as printed:
         while True:
-            status = place.record().status  # before the logs, so that the last lines of an ended run are printed too
-            printed.print_new()
+            # The status is read before the logs, so that the last lines of an ended run are printed too.
+            status = reads.read(lambda: place.record().status)
+            reads.read(printed.print_new)
             if status in TERMINAL_STATUSES:
                 return status
             time.sleep(POLL_SECONDS)

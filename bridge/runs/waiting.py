@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import codecs
 import json
-import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from typing import Any
 
-from bridge.errors import StoreUnavailable, SubmitFailed
+from bridge.errors import SubmitFailed
 from bridge.records.run import TERMINAL_STATUSES
 from bridge.runs.details import run_details
 from bridge.runs.growing_file import GrowingFile
+from bridge.runs.patient_reads import PatientReads
 from bridge.store.run_place import RunPlace
-
-logger = logging.getLogger("bridge")
-
-Result = TypeVar("Result")
 
 POLL_SECONDS = 0.1
 FOLLOWED = ("azureml-logs/20_image_build_log.txt", "user_logs/std_log.txt", "logs/user_log.txt")
@@ -36,17 +32,17 @@ def wait_for_end(place: RunPlace, view: str, show_output: bool, raise_on_error: 
         show_output: print the logs while they grow, and then a summary.
         raise_on_error: raise SubmitFailed if the run failed.
     """
-    server = _Server(place)
+    reads = PatientReads(place.stores)
     if show_output:
         try:
-            _show(place, view, server)
+            _show(place, view, reads)
         except KeyboardInterrupt:
             reason = "Ctrl-C was pressed; the run continues, and run.cancel() stops it"
             raise SubmitFailed(f"Waiting for run {place.run_id}", None, reason) from None
     else:
-        while not server.read(lambda: _has_ended(place)):
+        while not reads.read(lambda: _has_ended(place)):
             time.sleep(POLL_SECONDS)
-    details = server.read(lambda: run_details(place))
+    details = reads.read(lambda: run_details(place))
     if details["status"] == "Failed" and raise_on_error:
         error = details.get("error", {}).get("error", {})
         # The reason is at the end of the message, because people copy the last line of a traceback.
@@ -59,46 +55,21 @@ def _has_ended(place: RunPlace) -> bool:
     return place.record().status in TERMINAL_STATUSES
 
 
-class _Server:
-    """Reads a run. If the run is on a server that does not answer, the reads are repeated until it does."""
-
-    def __init__(self, place: RunPlace) -> None:
-        self._place, self._is_away = place, False
-
-    def read(self, read: Callable[[], Result]) -> Result:
-        """Return the result of a function. It is called again if a server does not answer."""
-        while True:
-            try:
-                result = read()
-            except StoreUnavailable as error:
-                if not self._place.stores.tracking.is_remote:
-                    raise
-                if not self._is_away:
-                    logger.warning("%s The wait for run %s continues.", error, self._place.run_id)
-                self._is_away = True
-                time.sleep(POLL_SECONDS)
-                continue
-            if self._is_away:
-                logger.warning("%s answers again.", self._place.stores.address)
-            self._is_away = False
-            return result
-
-
-def _show(place: RunPlace, view: str, server: _Server) -> None:
+def _show(place: RunPlace, view: str, reads: PatientReads) -> None:
     """Print the logs while they grow, and then a summary."""
     _print(f"RunId: {place.run_id}\nWeb View: {view}\n")
     logs = [_FollowedLog(place, path) for path in FOLLOWED]
     ended = False
     while not ended:
         # The status is read before the logs, so that the last lines of an ended run are printed too.
-        ended = server.read(lambda: _has_ended(place))
+        ended = reads.read(lambda: _has_ended(place))
         for log in logs:
-            server.read(log.print_new)
+            reads.read(log.print_new)
         if not ended:
             time.sleep(POLL_SECONDS)
     _print("".join(log.end() for log in logs), end="")
     _print(f"\nExecution Summary\n=================\nRunId: {place.run_id}\nWeb View: {view}")
-    details = server.read(lambda: run_details(place))
+    details = reads.read(lambda: run_details(place))
     if warnings := details.get("warnings"):
         _print("\nWarnings:\n" + "\n".join(warning["message"] for warning in warnings))
     if error := details.get("error"):

@@ -6,8 +6,9 @@ import logging
 import shutil
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 from faulty_proxy import Fault
@@ -15,6 +16,8 @@ from submitting import until
 
 from bridge import Experiment, Run, Workspace
 from bridge.address import home_folder
+from bridge.cli.live_runs import LiveRuns
+from bridge.cli.log_output import follow_logs
 from bridge.errors import NotFound, StoreUnavailable
 from bridge.records.run import RunRecord
 from bridge.store import background, remote, retries
@@ -166,32 +169,64 @@ def test_reads_of_the_own_run_are_answered_while_the_server_is_away(run, local, 
     assert while_away.latest_columns["row", "a"].value == 2
 
 
-@pytest.mark.parametrize("show_output", [True, False])
-def test_a_wait_for_the_end_of_a_run_continues_while_the_server_is_away(
-    local, remote, server, caplog, capsys, show_output
-):
-    other = Experiment(local, "away").start_logging(outputs=False, snapshot_directory=None)
-    remote.stores.tracking.server.connection.patience_seconds = 0.1
+@pytest.fixture
+def other(local, remote, monkeypatch):
+    """A run of another process, as this client sees it."""
+    monkeypatch.setattr("bridge.store.remote.OWN_READ_SECONDS", 0.5)
+    remote.stores.tracking.server.connection.patience_seconds = 0.5
+    made = Experiment(local, "away").start_logging(outputs=False, snapshot_directory=None)
+    yield remote.get_run(made.id)
+    made.complete()
 
-    def append(text: str) -> None:
-        local.stores.artifacts.append(other.place.root(), "logs/user_log.txt", text.encode())
 
-    with ThreadPoolExecutor(1) as pool:
-        append("before\n")
-        waited = pool.submit(remote.get_run(other.id).wait_for_completion, show_output=show_output)
-        until(lambda: not show_output or capsys.readouterr().out.endswith("before\n"))
-        for count in range(2):
+@pytest.fixture
+def interrupt(local, server, other, caplog) -> Callable[[], None]:
+    """Return a function that stops the server twice, lets the log of the other run grow, and then ends this run."""
+
+    def said(words: str, times: int) -> bool:
+        return sum(text.endswith(words) for text in caplog.messages) >= times
+
+    def interrupt() -> None:
+        for count in (1, 2):
             server.kill()
-            until(lambda: sum("continues" in text for text in caplog.messages) > count)  # noqa: B023
-            append(f"while away {count}\n")
+            until(partial(said, "Waiting until it answers again.", count))
+            local.stores.artifacts.append(other.place.root(), "logs/user_log.txt", f"while away {count}\n".encode())
             server.start()
-            until(lambda: sum("answers again" in text for text in caplog.messages) > count)  # noqa: B023
-        assert not waited.done()
-        other.complete()
-        assert waited.result(60)["status"] == "Completed"
+            until(partial(said, f"{server.address} answers again.", count))
+        local.get_run(other.id).complete()
+
+    return interrupt
+
+
+@pytest.mark.parametrize("show_output", [True, False])
+def test_a_wait_for_the_end_of_a_run_continues_while_the_server_is_away(other, interrupt, capsys, show_output):
+    with ThreadPoolExecutor(1) as pool:
+        interrupted = pool.submit(interrupt)
+        details = other.wait_for_completion(show_output=show_output)
+        interrupted.result(60)
+    assert details["status"] == "Completed"
     printed = capsys.readouterr().out
-    assert ("while away 0\nwhile away 1\n\nExecution Summary" in printed) == show_output
-    assert caplog.messages.count(f"{server.address} answers again.") == 2
+    assert ("while away 1\nwhile away 2\n\nExecution Summary" in printed) == show_output
+
+
+def test_a_log_is_followed_while_the_server_is_away(other, interrupt, capfd):
+    with ThreadPoolExecutor(1) as pool:
+        interrupted = pool.submit(interrupt)
+        status = follow_logs(other.place, "logs/user_log.txt")
+        interrupted.result(60)
+    assert (status, capfd.readouterr().out) == ("Completed", "while away 1\nwhile away 2\n")
+
+
+def test_running_runs_are_watched_while_the_server_is_away(local, remote, other, interrupt):
+    live = LiveRuns(remote.stores, remote.stores.tracking.get_experiment(other.experiment.id))
+    assert [run.id for run in live.update()] == [other.id]
+    with ThreadPoolExecutor(1) as pool:
+        interrupted = pool.submit(interrupt)
+        seen: list[RunRecord] = []
+        while not seen:
+            seen = live.update()
+        interrupted.result(60)
+    assert [(run.id, run.status) for run in seen] == [(other.id, "Completed")]
 
 
 def test_closing_a_workspace_reports_points_that_wait(run, local, remote, server, caplog):
