@@ -257,7 +257,10 @@ def _create(folder: HeldFolder, journal_id: str, mode: int) -> FileIO:
     opener = partial(os.open, mode=mode, dir_fd=folder.fd)
     stream = OwnFile()
     with opening():
-        system(FileIO.__init__, stream, _part_name(journal_id), "xb+", True, opener)
+        try:
+            system(FileIO.__init__, stream, _part_name(journal_id), "xb+", True, opener)
+        except BaseException:  # as `opening` explains
+            raise
     system(fcntl.fcntl, stream.fileno(), fcntl.F_SETFL, os.O_APPEND)
     if os.fstat(stream.fileno()).st_mode & 0o777 != mode and mode & 0o020:
         system(os.fchmod, stream.fileno(), mode)  # the umask has removed permissions: set them again

@@ -112,20 +112,26 @@ class FileLock(OwnFile):
 
     def _open(self) -> None:
         for _ in range(OPENINGS):
-            try:
-                with opening():
-                    io.FileIO.__init__(self, self._path, "r+", opener=self._opener)
+            if self._open_existing():
                 break
-            except FileNotFoundError as error:
-                if was_raised_deeper(error):
-                    raise
-                self._refuse_link(self._stat_path())
-                self._make()
+            self._refuse_link(self._stat_path())
+            self._make()
         state = os.fstat(self.fileno())
         self._key = state.st_dev, state.st_ino
         if state.st_mode & 0o666 != self._permissions & 0o666 and state.st_uid == os.geteuid():
             with suppress(CallFailed):
                 system(os.fchmod, self.fileno(), self._permissions)
+
+    def _open_existing(self) -> bool:
+        """Open the file. Return False if it does not exist."""
+        with opening():
+            try:  # within the block, as `opening` explains
+                io.FileIO.__init__(self, self._path, "r+", opener=self._opener)
+            except FileNotFoundError as error:
+                if was_raised_deeper(error):
+                    raise
+                return False
+        return True
 
     def _make(self) -> None:
         """Create the file, unless another process has just created it."""

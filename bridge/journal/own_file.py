@@ -26,7 +26,10 @@ class OwnFile(io.FileIO):
     def open(self, path: str, mode: str, opener: Any) -> None:
         """Open the file; see `io.FileIO`."""
         with opening():
-            super().__init__(path, mode, opener=opener)
+            try:
+                super().__init__(path, mode, opener=opener)
+            except BaseException:  # as `opening` explains
+                raise
 
 
 _files: weakref.WeakSet[OwnFile] = weakref.WeakSet()
@@ -39,6 +42,10 @@ def opening() -> OwnedLock:
 
     While the system opens a file, other threads run. A child of a fork at that moment would have an open file that no
     object knows. It would keep a lock that the parent takes on the file.
+
+    If a block ends with an exception, Python 3.10 runs a waiting signal handler before it releases the lock. If this
+    handler raises an exception, the lock is never released. So a block must catch exceptions of the system within: a
+    handler that waits then runs within the block.
     """
     return _opening
 

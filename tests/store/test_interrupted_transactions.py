@@ -120,10 +120,10 @@ def taken(database: Database) -> list[str]:
         finally:
             stranger.close()
 
-    thread = threading.Thread(target=look)
+    thread = threading.Thread(target=look, daemon=True)
     thread.start()
-    thread.join()
-    return found
+    thread.join(60)
+    return [*found, "the lock of calls that open a file"] if thread.is_alive() else found
 
 
 @pytest.mark.slow
